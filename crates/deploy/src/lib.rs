@@ -1,0 +1,3 @@
+//! Owns plan, show, execute, undo; the `Target` trait; releases.
+//!
+//! Must not know: Kubernetes, processes.

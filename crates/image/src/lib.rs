@@ -1,0 +1,3 @@
+//! Owns build artefacts of services, content-addressed on disk.
+//!
+//! Must not know: deployment.

@@ -1,0 +1,3 @@
+//! Owns the local target: one machine, embedded.
+//!
+//! Must not know: rules, rendering.

@@ -1,0 +1,3 @@
+//! Owns `App` to bundle; pure and byte-deterministic.
+//!
+//! Must not know: clock, network, current state.

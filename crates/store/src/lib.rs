@@ -1,0 +1,3 @@
+//! Owns the journal (append, fsync, checksum, replay) and versioned state files.
+//!
+//! Must not know: what it stores.
