@@ -1,0 +1,169 @@
+//! What was typed. Nothing here looks at the machine.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXAMPLES: &str = "\
+Examples:
+  plimsoll init                 write a plimsoll.toml for the code in this folder
+  plimsoll up                   build and run the app here; Ctrl-C stops it
+  plimsoll up --detach          the same, and return when every replica is ready
+  plimsoll status               what runs, since when, with how much memory
+  plimsoll logs -f backend      follow one service
+  plimsoll down                 stop everything, keep the data
+
+Exit codes: 0 done and as promised, 1 the app falls short, 2 wrong usage, 3 our own failure.";
+
+/// Takes an app from one file to production and proves by measurement that it is fit to be there.
+#[derive(Debug, Parser)]
+#[command(name = "plimsoll", version, after_help = EXAMPLES, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) common: Common,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Common {
+    /// Folder of the app, where plimsoll.toml is.
+    #[arg(long, short = 'C', global = true, value_name = "DIR", default_value = ".")]
+    pub(crate) project: PathBuf,
+    /// How results are written to standard output.
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+    /// Whether to use colour; `auto` does on a terminal, unless `NO_COLOR` is set.
+    #[arg(long, global = true, value_enum, default_value_t = ColorChoice::Auto)]
+    pub(crate) color: ColorChoice,
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    Human,
+    /// For programs: one document, stable.
+    Json,
+}
+
+/// Whether to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ColorChoice {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Write a commented plimsoll.toml for the code in a folder. Never overwrites.
+    Init(InitArgs),
+    /// Build the services into artefacts, and print their digests and sizes.
+    Build(BuildArgs),
+    /// Build and run the app on this machine, behind the gateway.
+    Up(UpArgs),
+    /// Stop the app on this machine. Data stays, unless --data is given.
+    Down(DownArgs),
+    /// Every process of the app: state, isolation class, memory, restarts, release.
+    Status(EnvironmentArgs),
+    /// Print the output of replicas and resources.
+    Logs(LogsArgs),
+    /// Set how many replicas of a service run, within the bounds of the file.
+    Scale(ScaleArgs),
+    /// Secrets of an environment: versioned, encrypted at rest.
+    #[command(subcommand)]
+    Secret(SecretCommand),
+    /// Print the JSON Schema of plimsoll.toml.
+    Schema,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The folder; the project's when left out.
+    pub(crate) dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildArgs {
+    /// Services to build; all when left out.
+    pub(crate) services: Vec<String>,
+    /// Environment whose overlay applies.
+    #[arg(long, value_name = "NAME", default_value = "development")]
+    pub(crate) env: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct EnvironmentArgs {
+    /// The environment.
+    #[arg(long, value_name = "NAME", default_value = "development")]
+    pub(crate) env: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpArgs {
+    /// Return when every replica is ready; the app goes on.
+    #[arg(long, short)]
+    pub(crate) detach: bool,
+    /// The environment.
+    #[arg(long, value_name = "NAME", default_value = "development")]
+    pub(crate) env: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DownArgs {
+    /// The environment.
+    #[arg(long, value_name = "NAME", default_value = "development")]
+    pub(crate) env: String,
+    /// Delete the data of its resources too. Asks for the app's name first.
+    #[arg(long)]
+    pub(crate) data: bool,
+    /// The app's name, typed here instead of at the question that --data asks.
+    #[arg(long, value_name = "NAME", requires = "data")]
+    pub(crate) confirm: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    /// Services or resources; all when left out.
+    pub(crate) names: Vec<String>,
+    /// Go on as new lines come.
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// Lines of the past, per process.
+    #[arg(long, short = 'n', value_name = "LINES", default_value_t = 100)]
+    pub(crate) lines: usize,
+    /// The environment.
+    #[arg(long, value_name = "NAME", default_value = "development")]
+    pub(crate) env: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ScaleArgs {
+    /// `SERVICE=COUNT`.
+    #[arg(required = true, value_name = "SERVICE=COUNT")]
+    pub(crate) counts: Vec<String>,
+    /// The environment.
+    #[arg(long, value_name = "NAME", default_value = "development")]
+    pub(crate) env: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SecretCommand {
+    /// Store a new version of a secret; the value comes from standard input, never from an argument.
+    Set(SecretArgs),
+    /// Names, versions and dates; never values.
+    List(EnvironmentArgs),
+    /// Generate a new version of a secret that the file generates.
+    Rotate(SecretArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SecretArgs {
+    /// The secret's name.
+    pub(crate) name: String,
+    /// The environment.
+    #[arg(long, value_name = "NAME", default_value = "development")]
+    pub(crate) env: String,
+}

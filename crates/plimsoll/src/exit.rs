@@ -1,0 +1,58 @@
+//! Exit codes (DESIGN.md section 7).
+
+use std::process::ExitCode;
+
+/// How a command ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ExitStatus {
+    /// Done, and as promised.
+    Success,
+    /// The user's app falls short: findings, a failed roll-out that was undone.
+    AppFault,
+    /// Wrong usage, or a path that is not there.
+    Usage,
+    /// Our own failure.
+    Internal,
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        Self::from(match status {
+            ExitStatus::Success => 0,
+            ExitStatus::AppFault => 1,
+            ExitStatus::Usage => 2,
+            ExitStatus::Internal => 3,
+        })
+    }
+}
+
+/// An error whose exit code is known where it arises.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) status: ExitStatus,
+    pub(crate) error: anyhow::Error,
+    /// What to do about it, printed under the error.
+    pub(crate) advice: Option<String>,
+}
+
+pub(crate) type Result<T> = std::result::Result<T, Failure>;
+
+impl Failure {
+    pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Self {
+        Self { status: ExitStatus::Usage, error: error.into(), advice: None }
+    }
+
+    pub(crate) fn app(error: impl Into<anyhow::Error>) -> Self {
+        Self { status: ExitStatus::AppFault, error: error.into(), advice: None }
+    }
+
+    pub(crate) fn internal(error: impl Into<anyhow::Error>) -> Self {
+        Self { status: ExitStatus::Internal, error: error.into(), advice: None }
+    }
+
+    #[must_use]
+    pub(crate) fn advise(mut self, advice: impl Into<String>) -> Self {
+        self.advice = Some(advice.into());
+        self
+    }
+}
