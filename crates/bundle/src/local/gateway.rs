@@ -33,10 +33,14 @@ pub struct GatewayTable {
     pub routes: Vec<RouteSpec>,
     /// What the gateway knows of each service that routes name.
     pub services: BTreeMap<String, GatewayService>,
-    /// Addresses (CIDR) whose `x-forwarded-for` is believed.
+    /// Networks (CIDR) whose `x-forwarded-for` is believed.
     pub trusted: Vec<String>,
-    /// Answer 503 with a maintenance page everywhere.
-    pub maintenance: bool,
+    /// Networks (CIDR) that may reach anything here; empty is all.
+    pub allow: Vec<String>,
+    /// A page instead of the app, for all but its own list.
+    pub maintenance: Option<MaintenanceSpec>,
+    /// `max-age` of static files whose names hold a hash.
+    pub cache_hashed_s: u64,
 }
 
 impl GatewayTable {
@@ -46,6 +50,15 @@ impl GatewayTable {
     pub const VERSION: u32 = 1;
 }
 
+/// A page instead of the app: 503 with `retry-after`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MaintenanceSpec {
+    /// When to come back.
+    pub retry_after_s: u64,
+    /// Networks (CIDR) that still reach the app.
+    pub allow: Vec<String>,
+}
+
 /// Ports of this machine that the keeper binds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listeners {
@@ -53,6 +66,9 @@ pub struct Listeners {
     pub http: Option<u16>,
     /// HTTP over TLS.
     pub https: Option<u16>,
+    /// Metrics of the gateway in the text format of Prometheus, on 127.0.0.1 only.
+    #[serde(default)]
+    pub metrics: Option<u16>,
 }
 
 /// TLS at the edge.
@@ -141,6 +157,10 @@ pub enum LimitKey {
 
 /// A route.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a key of the app's file, independent of the others"
+)]
 pub struct RouteSpec {
     /// Its name in the app's file.
     pub name: String,
@@ -148,6 +168,12 @@ pub struct RouteSpec {
     pub hosts: Vec<String>,
     /// Path prefix at segment borders.
     pub path: String,
+    /// Only this path, and nothing below it.
+    pub exact: bool,
+    /// Methods; empty is all. A route with methods is more specific than one without.
+    pub methods: Vec<String>,
+    /// Whether `path` is taken off before the service sees it.
+    pub strip: bool,
     /// Where requests go.
     pub to: Destination,
     /// The name of its rate limit.
@@ -164,6 +190,10 @@ pub struct RouteSpec {
     pub allow: Vec<String>,
     /// Headers of this route that replace those of the table.
     pub headers: Vec<HeaderValue>,
+    /// Whether answers are streams of events, never compressed or held back.
+    pub stream: bool,
+    /// `cache-control` of successful answers, where the route sets it.
+    pub cache_control: Option<String>,
 }
 
 /// Where a route's requests go.

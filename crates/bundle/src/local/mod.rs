@@ -19,9 +19,9 @@ pub use gateway::{
 pub use header::{Header, HeaderError};
 pub use resource::{PostgresSpec, RedisClass, RedisSpec, ResourceSpec};
 pub use service::{
-    CommandSpec, DrainSpec, HealthSpec, JobSpec, Limits, LogSpec, MigrateSpec, NeedSpec, PoolSpec,
-    Probe, ProgramSpec, ScaleSpec, SecretMeans, SecretSpec, ServiceSpec, StaticSpec, VolumeSpec,
-    WarmUpSpec,
+    Check, CommandSpec, DrainSpec, HealthSpec, JobSpec, Limits, LogSpec, MigrateSpec, NeedSpec,
+    PoolSpec, Probe, ProgramSpec, ScaleSpec, SecretMeans, SecretSpec, ServiceSpec, StaticSpec,
+    VolumeSpec, WarmUpSpec,
 };
 
 use crate::Digest;

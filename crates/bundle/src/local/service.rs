@@ -158,19 +158,38 @@ pub struct HealthSpec {
     pub start_within_ms: u64,
 }
 
-/// One probe over HTTP, sent from outside the replica; 200 to 399 is a success.
+/// One probe, sent from outside the replica, again and again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
-    /// The port's name.
-    pub port: String,
-    /// The path, with query.
-    pub path: String,
+    /// What is asked.
+    #[serde(flatten)]
+    pub check: Check,
     /// Time between two probes.
     pub every_ms: u64,
     /// Time for one answer.
     pub timeout_ms: u64,
     /// Failures in a row that count.
     pub failures: u32,
+}
+
+/// What a probe asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "check", rename_all = "lowercase")]
+pub enum Check {
+    /// `GET path`; 200 to 399 is a success.
+    Get {
+        /// The port's name.
+        port: String,
+        /// The path, with query.
+        path: String,
+    },
+    /// That a connection is accepted.
+    Connect {
+        /// The port's name.
+        port: String,
+    },
+    /// That the process lives: it has no port to ask.
+    Alive,
 }
 
 /// Requests that a new replica answers before it may be ready.

@@ -1,0 +1,318 @@
+//! Running a recipe: tools make the output, the output becomes an artefact.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use plimsoll_bundle::Digest;
+use plimsoll_stdx::fs::write_atomic;
+use serde::{Deserialize, Serialize};
+
+use crate::recipe::{CargoRecipe, FolderRecipe};
+use crate::store::Staging;
+use crate::tool::{self, Stream};
+use crate::{ArtefactStore, BuildError, Recipe};
+use crate::{inputs, precompress};
+
+/// A finished build.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Built {
+    /// The artefact's name.
+    pub digest: Digest,
+    /// Bytes of its files.
+    pub bytes: u64,
+    /// How many files it has.
+    pub files: usize,
+    /// Whether the source was unchanged and no tool ran. (Cargo always runs: it knows best what is fresh.)
+    pub unchanged: bool,
+}
+
+/// Remembers which source gave which artefact.
+#[derive(Debug, Serialize, Deserialize)]
+struct Remembered {
+    format: String,
+    version: u32,
+    inputs: Digest,
+    artefact: Digest,
+}
+
+/// Builds `recipe` into `store`. `cache` is a file that remembers the last build of this recipe; `listen` gets the
+/// tools' lines as they come.
+///
+/// A build that fails or is killed leaves the store and the last artefact as they were.
+pub fn build(
+    recipe: &Recipe,
+    store: &ArtefactStore,
+    cache: &Path,
+    listen: &mut dyn FnMut(&str),
+) -> Result<Built, BuildError> {
+    if !recipe.dir().is_dir() {
+        return Err(BuildError::NoSource(recipe.dir().to_owned()));
+    }
+    match recipe {
+        Recipe::Cargo(recipe) => build_cargo(recipe, store, listen),
+        Recipe::Folder(recipe) => build_folder(recipe, store, cache, listen),
+    }
+}
+
+fn build_cargo(
+    recipe: &CargoRecipe,
+    store: &ArtefactStore,
+    listen: &mut dyn FnMut(&str),
+) -> Result<Built, BuildError> {
+    let CargoRecipe { dir, bin, .. } = recipe;
+    let mut executable = None;
+    let mut on_line = |stream: Stream, line: &str| match stream {
+        Stream::Out => executable = executable_of(line, bin).or(executable.take()),
+        Stream::Err => listen(line),
+    };
+    tool::run(&cargo_command(recipe), dir, &[static_link()], &mut on_line)?;
+    let executable = executable.ok_or_else(|| BuildError::NoOutput {
+        dir: dir.clone(),
+        out: PathBuf::from(bin),
+    })?;
+    let staging = store.stage()?;
+    copy(&executable, &staging.path().join(bin))?;
+    for (inside, source) in &recipe.files {
+        copy(source, &staging.path().join(inside))?;
+    }
+    finish(&staging, store)
+}
+
+fn cargo_command(recipe: &CargoRecipe) -> Vec<String> {
+    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let mut argv = vec!["cargo", "build", "--message-format=json-render-diagnostics"];
+    argv.extend([
+        "--profile",
+        &recipe.profile,
+        "--package",
+        &recipe.package,
+        "--bin",
+        &recipe.bin,
+    ]);
+    // The explicit target keeps build scripts and proc macros dynamic while the program links statically.
+    argv.extend(["--target", &target]);
+    if recipe
+        .dir
+        .ancestors()
+        .any(|folder| folder.join("Cargo.lock").is_file())
+    {
+        argv.push("--locked");
+    }
+    let features = recipe.features.join(",");
+    if !features.is_empty() {
+        argv.extend(["--features", &features]);
+    }
+    argv.into_iter().map(str::to_owned).collect()
+}
+
+/// A static program runs in an empty image and behind any root.
+fn static_link() -> (&'static str, String) {
+    (
+        "CARGO_ENCODED_RUSTFLAGS",
+        "-C\u{1f}target-feature=+crt-static".to_owned(),
+    )
+}
+
+/// The executable that one of Cargo's messages names for `bin`.
+fn executable_of(line: &str, bin: &str) -> Option<PathBuf> {
+    let message: serde_json::Value = serde_json::from_str(line).ok()?;
+    let is_bin = message["reason"] == "compiler-artifact" && message["target"]["name"] == bin;
+    let path = message["executable"].as_str()?;
+    is_bin.then(|| PathBuf::from(path))
+}
+
+fn build_folder(
+    folder: &FolderRecipe,
+    store: &ArtefactStore,
+    cache: &Path,
+    listen: &mut dyn FnMut(&str),
+) -> Result<Built, BuildError> {
+    let inputs = inputs::fingerprint(&folder.dir, &folder.out, &folder.run)?;
+    if let Some(built) = inputs
+        .as_ref()
+        .and_then(|inputs| remembered(cache, inputs, store))
+    {
+        return Ok(built);
+    }
+    for argv in &folder.run {
+        tool::run(argv, &folder.dir, &[], &mut |_, line| listen(line))?;
+    }
+    let built = collect(folder, store)?;
+    if let Some(inputs) = inputs {
+        remember(cache, inputs, &built.digest)?;
+    }
+    Ok(built)
+}
+
+fn collect(folder: &FolderRecipe, store: &ArtefactStore) -> Result<Built, BuildError> {
+    let out = folder.dir.join(&folder.out);
+    let staging = store.stage()?;
+    if out.is_dir() {
+        for path in crate::tree::list(&out)? {
+            copy(&out.join(&path), &staging.path().join(&path))?;
+        }
+    } else if out.is_file() {
+        let name = out.file_name().unwrap_or_default();
+        copy(&out, &staging.path().join(name))?;
+    } else {
+        return Err(BuildError::NoOutput {
+            dir: folder.dir.to_owned(),
+            out: folder.out.to_owned(),
+        });
+    }
+    if folder.is_static {
+        precompress::add_siblings(staging.path())?;
+    }
+    finish(&staging, store)
+}
+
+fn finish(staging: &Staging, store: &ArtefactStore) -> Result<Built, BuildError> {
+    let (digest, tree) = store.keep(staging)?;
+    Ok(Built {
+        digest,
+        bytes: tree.bytes(),
+        files: tree.files.len(),
+        unchanged: false,
+    })
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), BuildError> {
+    if let Some(parent) = to.parent() {
+        fs::create_dir_all(parent).map_err(BuildError::io("create", parent))?;
+    }
+    fs::copy(from, to)
+        .map(drop)
+        .map_err(BuildError::io("copy", from))
+}
+
+fn remembered(cache: &Path, inputs: &Digest, store: &ArtefactStore) -> Option<Built> {
+    let text = fs::read(cache).ok()?;
+    let remembered: Remembered = serde_json::from_slice(&text).ok()?;
+    if remembered.inputs != *inputs {
+        return None;
+    }
+    // Reading the bytes again costs a millisecond per megabyte, and a damaged artefact is built anew.
+    store.verify(&remembered.artefact).ok()?;
+    let tree = store.tree(&remembered.artefact)?;
+    Some(Built {
+        digest: remembered.artefact,
+        bytes: tree.bytes(),
+        files: tree.files.len(),
+        unchanged: true,
+    })
+}
+
+fn remember(cache: &Path, inputs: Digest, artefact: &Digest) -> Result<(), BuildError> {
+    let remembered = Remembered {
+        format: "plimsoll.build-cache".into(),
+        version: 1,
+        inputs,
+        artefact: artefact.clone(),
+    };
+    if let Some(parent) = cache.parent() {
+        fs::create_dir_all(parent).map_err(BuildError::io("create", parent))?;
+    }
+    let text = serde_json::to_vec(&remembered)
+        .map_err(std::io::Error::other)
+        .map_err(BuildError::io("encode", cache))?;
+    Ok(write_atomic(cache, &text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Bench {
+        folder: tempfile::TempDir,
+        store: ArtefactStore,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            fs::create_dir(folder.path().join("web")).unwrap();
+            let store = ArtefactStore::open(folder.path().join("rootfs")).unwrap();
+            Self { folder, store }
+        }
+
+        fn source(&self, path: &str, text: &str) {
+            let path = self.folder.path().join("web").join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            write_atomic(&path, text.as_bytes()).unwrap();
+        }
+
+        fn build(&self, script: &str) -> Result<Built, BuildError> {
+            let run = if script.is_empty() {
+                vec![]
+            } else {
+                vec![["sh", "-c", script].map(str::to_owned).to_vec()]
+            };
+            let recipe = Recipe::Static {
+                dir: self.folder.path().join("web"),
+                run,
+                out: "dist".into(),
+            };
+            build(
+                &recipe,
+                &self.store,
+                &self.folder.path().join("cache/web.json"),
+                &mut |_| {},
+            )
+        }
+    }
+
+    #[test]
+    fn a_static_folder_is_built_once_and_again_only_when_its_source_changes() {
+        let bench = Bench::new();
+        bench.source("index.src", "one");
+        let script = "mkdir -p dist && cp index.src dist/index.html";
+        let first = bench.build(script).unwrap();
+        assert!(!first.unchanged);
+        assert!(bench.build(script).unwrap().unchanged);
+        bench.source("index.src", "two");
+        let second = bench.build(script).unwrap();
+        assert!(!second.unchanged);
+        assert_ne!(first.digest, second.digest);
+    }
+
+    #[test]
+    fn a_damaged_artefact_is_built_anew() {
+        let bench = Bench::new();
+        bench.source("dist/index.html", "one");
+        let first = bench.build("").unwrap();
+        write_atomic(&bench.store.path(&first.digest).join("index.html"), b"bad").unwrap();
+        let again = bench.build("");
+        assert!(again.is_ok_and(|built| !built.unchanged && built.digest == first.digest));
+        bench.store.verify(&first.digest).unwrap();
+    }
+
+    #[test]
+    fn a_build_that_leaves_nothing_says_where_it_looked() {
+        let bench = Bench::new();
+        let error = bench.build("true").unwrap_err();
+        assert!(error.to_string().contains("dist"), "{error}");
+        assert!(error.is_users_fault());
+    }
+
+    #[test]
+    fn a_failing_build_keeps_the_tools_last_words() {
+        let bench = Bench::new();
+        let BuildError::ToolFailed { tail, .. } = bench.build("echo oops >&2; exit 1").unwrap_err()
+        else {
+            panic!("expected the tool's failure")
+        };
+        assert_eq!(tail, ["oops"]);
+    }
+
+    #[test]
+    fn cargos_message_names_the_executable_of_the_wanted_binary_only() {
+        let line =
+            r#"{"reason":"compiler-artifact","target":{"name":"recon"},"executable":"/t/recon"}"#;
+        assert_eq!(
+            executable_of(line, "recon"),
+            Some(PathBuf::from("/t/recon"))
+        );
+        assert_eq!(executable_of(line, "other"), None);
+        assert_eq!(executable_of("warning: not json", "recon"), None);
+    }
+}

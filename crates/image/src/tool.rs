@@ -1,0 +1,169 @@
+//! Running a build tool: its lines go to the listener as they come, the last ones into the error.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
+
+use crate::BuildError;
+
+/// Lines of a failed tool that its error repeats: a compiler's last error fits.
+const TAIL_LINES: usize = 40;
+/// Longer lines are cut: a tool that prints a bundle on one line must not fill the memory.
+const MAX_LINE: u64 = 16 << 10;
+/// Lines that may wait for the listener before the tool has to.
+const QUEUE: usize = 256;
+
+/// Which stream a line came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stream {
+    Out,
+    Err,
+}
+
+/// Runs `argv` in `dir` to its end. Every line of both streams goes to `on_line` as it comes.
+pub(crate) fn run(
+    argv: &[String],
+    dir: &Path,
+    env: &[(&str, String)],
+    on_line: &mut dyn FnMut(Stream, &str),
+) -> Result<(), BuildError> {
+    let (program, rest) = argv.split_first().ok_or_else(|| no_tool(""))?;
+    let mut child = Command::new(program)
+        .args(rest)
+        .current_dir(dir)
+        .envs(env.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => no_tool(program),
+            _ => BuildError::io("run", program)(error),
+        })?;
+    let (sender, receiver) = sync_channel(QUEUE);
+    let readers = [
+        child
+            .stdout
+            .take()
+            .map(|pipe| spawn_reader(pipe, Stream::Out, sender.clone())),
+        child
+            .stderr
+            .take()
+            .map(|pipe| spawn_reader(pipe, Stream::Err, sender.clone())),
+    ];
+    drop(sender);
+    let mut tail = VecDeque::new();
+    for (stream, line) in receiver {
+        on_line(stream, &line);
+        if tail.len() == TAIL_LINES {
+            tail.pop_front();
+        }
+        tail.push_back(line);
+    }
+    for reader in readers.into_iter().flatten() {
+        // A reader cannot panic; were it to, its lines are only for people.
+        let _ = reader.join();
+    }
+    let status = child.wait().map_err(BuildError::io("wait for", program))?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(BuildError::ToolFailed {
+        command: argv.join(" "),
+        dir: dir.to_owned(),
+        status: status.to_string(),
+        tail: tail.into(),
+    })
+}
+
+fn spawn_reader(
+    pipe: impl Read + Send + 'static,
+    stream: Stream,
+    sender: SyncSender<(Stream, String)>,
+) -> thread::JoinHandle<()> {
+    thread::spawn(move || {
+        let mut reader = BufReader::new(pipe);
+        let mut line = Vec::new();
+        while let Ok(count) = (&mut reader).take(MAX_LINE).read_until(b'\n', &mut line) {
+            if count == 0 {
+                return;
+            }
+            let text = String::from_utf8_lossy(&line);
+            if sender.send((stream, text.trim_end().to_owned())).is_err() {
+                return;
+            }
+            line.clear();
+        }
+    })
+}
+
+fn no_tool(program: &str) -> BuildError {
+    let advice = match program {
+        "cargo" => "install a Rust toolchain (rustup.rs)",
+        "npm" | "npx" | "node" => "install Node.js 20.19 or newer (package `nodejs` and `npm`)",
+        _ => "install it, or name its full path in the app's file",
+    };
+    BuildError::NoTool {
+        program: program.to_owned(),
+        advice,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sh(script: &str) -> Vec<String> {
+        ["sh", "-c", script].map(str::to_owned).to_vec()
+    }
+
+    #[test]
+    fn lines_arrive_by_stream_and_a_failure_repeats_the_last_ones() {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let error = run(
+            &sh("echo built; echo broken >&2; exit 3"),
+            Path::new("/"),
+            &[],
+            &mut |stream, line| match stream {
+                Stream::Out => out.push(line.to_owned()),
+                Stream::Err => err.push(line.to_owned()),
+            },
+        )
+        .unwrap_err();
+        assert_eq!(
+            (out, err),
+            (vec!["built".to_owned()], vec!["broken".to_owned()])
+        );
+        let BuildError::ToolFailed { tail, status, .. } = error else {
+            panic!("{error}")
+        };
+        assert_eq!(tail.len(), 2);
+        assert!(status.contains('3'), "{status}");
+    }
+
+    #[test]
+    fn a_tool_that_prints_without_an_end_of_line_stays_bounded() {
+        let mut longest = 0;
+        run(
+            &sh("head -c 200000 /dev/zero | tr '\\0' x"),
+            Path::new("/"),
+            &[],
+            &mut |_, line| longest = longest.max(line.len()),
+        )
+        .unwrap();
+        assert_eq!(longest as u64, MAX_LINE);
+    }
+
+    #[test]
+    fn a_missing_tool_is_named_with_what_to_install() {
+        let argv = ["plimsoll-no-such-tool".to_owned()];
+        let error = run(&argv, Path::new("/"), &[], &mut |_, _| {}).unwrap_err();
+        assert!(
+            error.to_string().contains("plimsoll-no-such-tool"),
+            "{error}"
+        );
+    }
+}
