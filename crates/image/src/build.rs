@@ -156,8 +156,8 @@ fn collect(folder: &FolderRecipe, store: &ArtefactStore) -> Result<Built, BuildE
         copy(&out, &staging.path().join(name))?;
     } else {
         return Err(BuildError::NoOutput {
-            dir: folder.dir.to_owned(),
-            out: folder.out.to_owned(),
+            dir: folder.dir.clone(),
+            out: folder.out.clone(),
         });
     }
     if folder.is_static {
@@ -247,11 +247,12 @@ mod tests {
             } else {
                 vec![["sh", "-c", script].map(str::to_owned).to_vec()]
             };
-            let recipe = Recipe::Static {
+            let recipe = Recipe::Folder(FolderRecipe {
                 dir: self.folder.path().join("web"),
                 run,
                 out: "dist".into(),
-            };
+                is_static: true,
+            });
             build(
                 &recipe,
                 &self.store,
