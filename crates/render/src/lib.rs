@@ -1,3 +1,5 @@
-//! Owns `App` to bundle; pure and byte-deterministic.
+//! Owns the way from an `App` to a bundle; pure, and the same bytes for the same app.
 //!
-//! Must not know: clock, network, current state.
+//! Must not know: the clock, the network, or what runs now.
+
+pub mod local;

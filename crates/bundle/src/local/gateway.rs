@@ -134,11 +134,11 @@ pub enum Encoding {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RateLimit {
     /// Requests per period.
-    pub requests: u32,
+    pub requests: u64,
     /// The period.
     pub per_ms: u64,
     /// Requests that may come at once.
-    pub burst: u32,
+    pub burst: u64,
     /// What makes a client: the first key that a request has is taken.
     pub by: Vec<LimitKey>,
 }

@@ -1,5 +1,7 @@
 //! A resource as this machine provides it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// A resource of the app.
@@ -29,10 +31,12 @@ pub enum ResourceSpec {
 /// PostgreSQL in a private data directory, reachable over a Unix socket only.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PostgresSpec {
-    /// Major version; another one on this machine is refused.
+    /// Major version; another one on this machine is refused. Empty takes what is there.
     pub version: String,
-    /// Database and role have this name.
+    /// The database.
     pub database: String,
+    /// The role that the app is.
+    pub user: String,
     /// Connections in all.
     pub max_connections: u32,
     /// Connections kept for operators.
@@ -41,6 +45,12 @@ pub struct PostgresSpec {
     pub extensions: Vec<String>,
     /// Upper bound of one statement, 0 for none.
     pub statement_timeout_ms: u64,
+    /// Slower statements are logged; 0 logs none.
+    pub slow_query_ms: u64,
+    /// Other settings of the server.
+    pub settings: BTreeMap<String, String>,
+    /// Memory that the server may count on.
+    pub memory_bytes: u64,
     /// Upper bound of its size.
     pub storage_bytes: u64,
 }
@@ -52,6 +62,8 @@ pub struct RedisSpec {
     pub memory_bytes: u64,
     /// Whether its content must survive.
     pub class: RedisClass,
+    /// Other settings of the server.
+    pub settings: BTreeMap<String, String>,
 }
 
 /// What Redis holds.

@@ -68,8 +68,16 @@ pub struct StaticSpec {
 /// A thing that a service talks to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NeedSpec {
-    /// The variable that carries the address.
+    /// The resource or the service.
+    pub to: String,
+    /// The port's name, where `to` is a service.
+    pub port: Option<String>,
+    /// The variable that carries the address. By file it is `<variable>_FILE` and holds a path.
     pub variable: String,
+    /// How the address, which may hold a password, is handed over.
+    pub by: SecretMeans,
+    /// Whether the service starts without it.
+    pub optional: bool,
     /// Connection pool settings, where the need has a pool.
     pub pool: Option<PoolSpec>,
     /// Further variables, such as time-to-live settings, by name.
@@ -83,6 +91,10 @@ pub struct PoolSpec {
     pub size: u32,
     /// The variable that carries `size`.
     pub size_variable: Option<String>,
+    /// Connections that a replica keeps open when idle.
+    pub idle: u32,
+    /// The variable that carries `idle`.
+    pub idle_variable: Option<String>,
     /// The connections that the resource allows in all.
     pub max: Option<u32>,
     /// The variable that carries `max`.
@@ -115,21 +127,25 @@ pub struct VolumeSpec {
     pub mount: String,
     /// Upper bound of its content.
     pub size_bytes: u64,
+    /// The variable that carries the path.
+    pub variable: Option<String>,
 }
 
 /// Limits of one replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// CPU that is reserved, in thousandths of one.
-    pub cpu_request_millis: u32,
+    pub cpu_request_millis: u64,
     /// CPU that it may use, in thousandths of one.
-    pub cpu_limit_millis: u32,
+    pub cpu_limit_millis: u64,
     /// Memory that is reserved.
     pub memory_request_bytes: u64,
     /// Memory that it may use.
     pub memory_limit_bytes: u64,
     /// Processes and threads that it may have.
     pub pids: u32,
+    /// Files that it may have open.
+    pub files: u32,
 }
 
 /// How many replicas there may be, and what moves the count.
@@ -139,10 +155,12 @@ pub struct ScaleSpec {
     pub min: u32,
     /// Never more.
     pub max: u32,
-    /// CPU use of the request that scaling aims at, in percent.
-    pub cpu_percent: Option<u32>,
-    /// Memory use of the request that scaling aims at, in percent.
-    pub memory_percent: Option<u32>,
+    /// At the first start.
+    pub initial: u32,
+    /// CPU used over CPU requested that scaling aims at, in thousandths of a percent.
+    pub cpu_target: Option<u32>,
+    /// Memory used over memory requested that scaling aims at, in thousandths of a percent.
+    pub memory_target: Option<u32>,
 }
 
 /// How a replica says that it is well.
@@ -206,6 +224,8 @@ pub struct WarmUpSpec {
 pub struct CommandSpec {
     /// Program and arguments, with the service's own artefact, environment, needs and secrets.
     pub command: Vec<String>,
+    /// Time for it.
+    pub within_ms: u64,
 }
 
 /// The migration of a release.
@@ -217,6 +237,8 @@ pub struct MigrateSpec {
     pub status: Vec<String>,
     /// How long a statement may wait for a lock.
     pub lock_timeout_ms: u64,
+    /// Time for the whole migration.
+    pub within_ms: u64,
 }
 
 /// A job on a schedule.
@@ -228,6 +250,10 @@ pub struct JobSpec {
     pub command: Vec<String>,
     /// Five cron fields, UTC.
     pub at: String,
+    /// More variables.
+    pub env: BTreeMap<String, String>,
+    /// Time for one run.
+    pub within_ms: u64,
 }
 
 /// How much output is kept.
