@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use gateway::{
     CorsSpec, Destination, Encoding, GatewayService, GatewayTable, HeaderValue, LimitKey,
-    Listeners, RateLimit, RouteSpec, TlsIssuer, TlsSpec, TlsVersion,
+    Listeners, MaintenanceSpec, RateLimit, RouteSpec, TlsIssuer, TlsSpec, TlsVersion,
 };
 pub use header::{Header, HeaderError};
 pub use resource::{PostgresSpec, RedisClass, RedisSpec, ResourceSpec};

@@ -27,6 +27,7 @@ pub(super) fn render(
         listeners: Listeners {
             http: Some(edge.http).filter(|port| *port > 0),
             https: Some(edge.https).filter(|port| *port > 0),
+            metrics: None,
         },
         tls: tls(app),
         headers: headers(&edge.headers),
