@@ -1,3 +1,32 @@
-//! Owns plan, show, execute, undo; the `Target` trait; releases.
+//! Owns plan, show, execute, undo; the strategies; the [`Target`] trait; releases.
 //!
-//! Must not know: Kubernetes, processes.
+//! Must not know: Kubernetes, processes. Prints nothing: plans and progress are values.
+//!
+//! Reading order: [`release`] (what is deployed), [`observed`] and [`desired`] (where we are, where we want to be),
+//! [`step`] (the verbs between them, each with its way back), [`strategy`], [`plan`] (pure), [`target`] (who acts),
+//! [`record`] (what is written down), [`execute`].
+
+pub mod desired;
+pub mod execute;
+pub mod observed;
+pub mod plan;
+pub mod record;
+pub mod release;
+pub mod step;
+pub mod strategy;
+pub mod target;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod seams;
+
+pub use desired::{Desired, DesiredService};
+pub use execute::{ExecuteError, Executor, Finished, Progress, Settled};
+pub use observed::{Group, Observed, ObservedResource};
+pub use plan::{Plan, PlanError};
+pub use record::Unfinished;
+pub use release::{Release, ReleaseId, ReleaseParts, SchemaRange};
+pub use step::Step;
+pub use strategy::Strategy;
+pub use target::{Fault, StepError, Target};

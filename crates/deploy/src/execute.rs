@@ -1,0 +1,235 @@
+//! Does a plan, or takes it back, and writes down each step before and after.
+
+use std::path::Path;
+
+use plimsoll_store::{CrashPoint, Journal, JournalError};
+
+use crate::record::{self, Ended, Record, Unfinished};
+use crate::{Plan, ReleaseId, Step, StepError, Target};
+
+/// Does plans on one target, one at a time. The caller holds the lock of the environment.
+#[derive(Debug)]
+pub struct Executor {
+    journal: Journal,
+    open: Option<Unfinished>,
+}
+
+/// What happens meanwhile.
+#[derive(Debug, Clone, Copy)]
+pub enum Progress<'a> {
+    /// A step begins.
+    Started {
+        /// Its place in the plan.
+        index: usize,
+        /// Steps in all.
+        of: usize,
+        /// The step.
+        step: &'a Step,
+    },
+    /// A step was applied.
+    Applied {
+        /// Its place in the plan.
+        index: usize,
+    },
+    /// A step failed; the way back begins.
+    Failed {
+        /// Its place in the plan.
+        index: usize,
+        /// Why.
+        error: &'a StepError,
+    },
+    /// A step was taken back.
+    Undone {
+        /// Its place in the plan.
+        index: usize,
+    },
+}
+
+/// How a change ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Finished {
+    /// All steps were applied.
+    Done,
+    /// A step failed, and the target is as it was before.
+    Undone {
+        /// The step that failed.
+        step: Step,
+        /// Why.
+        error: StepError,
+    },
+}
+
+/// What was done about a change that an earlier run left half done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settled {
+    /// It went on, and this is how it ended.
+    Resumed(Finished),
+    /// It was taken back.
+    Undone,
+}
+
+/// Why a change has no known end: the journal keeps it open, and the next run resumes or undoes it.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecuteError {
+    /// The journal cannot be read or written.
+    #[error("the journal of this environment is out of order")]
+    Journal(#[from] JournalError),
+    /// A record is none that this tool knows.
+    #[error("record {seq} of the journal cannot be understood")]
+    Record {
+        /// Its sequence number.
+        seq: u64,
+        /// What the parser said.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// A step failed, and so did the way back.
+    #[error("the way back failed at `{}` after `{because}`", step.describe())]
+    Undo {
+        /// The step that could not be taken back.
+        step: Box<Step>,
+        /// What had made the way back necessary.
+        because: String,
+        /// Why it failed.
+        #[source]
+        source: StepError,
+    },
+    /// A change is open; [`Executor::settle`] comes first.
+    #[error("an earlier change to {0} is not finished")]
+    Unfinished(ReleaseId),
+}
+
+/// Receives progress.
+pub type Sink<'a> = dyn FnMut(Progress<'_>) + 'a;
+
+impl Executor {
+    /// Opens the journal in `dir`. `crash` arms the seam that tests use.
+    pub fn open(dir: &Path, crash: Option<CrashPoint>) -> Result<Self, ExecuteError> {
+        let (mut journal, replay) = Journal::open(dir)?;
+        journal.crash_at(crash);
+        let mut records = Vec::with_capacity(replay.records.len());
+        for found in replay.records {
+            let decoded = found.decode::<Record>();
+            records.push(decoded.map_err(|source| ExecuteError::Record {
+                seq: found.seq,
+                source,
+            })?);
+        }
+        Ok(Self {
+            journal,
+            open: record::unfinished(&records),
+        })
+    }
+
+    /// The change that an earlier run left half done.
+    pub fn unfinished(&self) -> Option<&Unfinished> {
+        self.open.as_ref()
+    }
+
+    /// Deals with a change that an earlier run left half done: goes on with it when it leads to `release`, takes it
+    /// back otherwise. Nothing happens when there is none.
+    pub fn settle(
+        &mut self,
+        release: &ReleaseId,
+        target: &mut dyn Target,
+        progress: &mut Sink<'_>,
+    ) -> Result<Option<Settled>, ExecuteError> {
+        let Some(open) = self.open.clone() else {
+            return Ok(None);
+        };
+        if open.can_resume_to(release) {
+            let finished = self.go_on(&open.plan, open.applied, target, progress)?;
+            return Ok(Some(Settled::Resumed(finished)));
+        }
+        let because = "an earlier change was left half done";
+        let left = open.undoing.unwrap_or(open.begun);
+        if open.undoing.is_none() {
+            self.journal.append(&Record::Undoing {
+                because: because.into(),
+            })?;
+        }
+        self.go_back(&open.plan, left, because, (target, progress))?;
+        Ok(Some(Settled::Undone))
+    }
+
+    /// Does `plan`. A step that fails makes all that was begun go back.
+    ///
+    /// Killed at any moment, it leaves a journal from which [`Executor::settle`] goes on.
+    pub fn run(
+        &mut self,
+        plan: Plan,
+        target: &mut dyn Target,
+        progress: &mut Sink<'_>,
+    ) -> Result<Finished, ExecuteError> {
+        if let Some(open) = &self.open {
+            return Err(ExecuteError::Unfinished(open.plan.to.clone()));
+        }
+        if plan.is_empty() {
+            return Ok(Finished::Done);
+        }
+        if self.journal.wants_compaction() {
+            self.journal.compact(&[] as &[Record])?;
+        }
+        self.journal.append(&Record::Begin { plan: plan.clone() })?;
+        self.go_on(&plan, 0, target, progress)
+    }
+
+    fn go_on(
+        &mut self,
+        plan: &Plan,
+        first: usize,
+        target: &mut dyn Target,
+        progress: &mut Sink<'_>,
+    ) -> Result<Finished, ExecuteError> {
+        let of = plan.steps.len();
+        for (index, step) in plan.steps.iter().enumerate().skip(first) {
+            self.journal.append(&Record::Applying { index })?;
+            progress(Progress::Started { index, of, step });
+            if let Err(error) = target.apply(step) {
+                progress(Progress::Failed {
+                    index,
+                    error: &error,
+                });
+                let because = error.message.clone();
+                self.journal.append(&Record::Undoing {
+                    because: because.clone(),
+                })?;
+                self.go_back(plan, index + 1, &because, (target, progress))?;
+                return Ok(Finished::Undone {
+                    step: step.clone(),
+                    error,
+                });
+            }
+            self.journal.append(&Record::Applied { index })?;
+            progress(Progress::Applied { index });
+        }
+        self.end(Ended::Done)?;
+        Ok(Finished::Done)
+    }
+
+    fn go_back(
+        &mut self,
+        plan: &Plan,
+        begun: usize,
+        because: &str,
+        (target, progress): (&mut dyn Target, &mut Sink<'_>),
+    ) -> Result<(), ExecuteError> {
+        let begun = begun.min(plan.steps.len());
+        for (index, step) in plan.steps[..begun].iter().enumerate().rev() {
+            target.undo(step).map_err(|source| ExecuteError::Undo {
+                step: Box::new(step.clone()),
+                because: because.to_owned(),
+                source,
+            })?;
+            self.journal.append(&Record::Undone { index })?;
+            progress(Progress::Undone { index });
+        }
+        self.end(Ended::Undone)
+    }
+
+    fn end(&mut self, ended: Ended) -> Result<(), ExecuteError> {
+        self.journal.append(&Record::End { ended })?;
+        self.open = None;
+        Ok(())
+    }
+}
