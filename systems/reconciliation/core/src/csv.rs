@@ -1,0 +1,417 @@
+//! CSV records out of a stream.
+//!
+//! Reads what the `csv` crate reads, record for record (a property test holds both side by side), but several times
+//! faster on plain rows: one pass marks the places of delimiters, quotes and control bytes eight bytes at a time, and
+//! records are cut at the marks. A record with a quoted field goes through a byte-wise machine instead.
+
+use std::io::{self, Read};
+
+/// First size of the window over the stream: large enough to make reads rare, small enough to stay in the cache with its
+/// marks.
+const WINDOW: usize = 64 * 1024;
+
+/// A stream of records.
+#[derive(Debug)]
+pub struct CsvReader<R> {
+    input: R,
+    delimiter: u8,
+    /// `window[at..]` is not consumed yet.
+    window: Vec<u8>,
+    at: usize,
+    /// Where the bytes read from the input end.
+    filled: usize,
+    ended: bool,
+    /// Places in the window of all bytes that can mean something, and the next one to look at.
+    marks: Vec<u32>,
+    next_mark: usize,
+    spans: Vec<Span>,
+    /// Fields without their quotes, for records that have some.
+    unquoted: Vec<u8>,
+    line: u32,
+    read_bytes: u64,
+    max_bytes: u64,
+}
+
+/// Where a field lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Span {
+    from: u32,
+    to: u32,
+}
+
+/// One record.
+#[derive(Debug, Clone, Copy)]
+pub struct CsvRecord<'a> {
+    bytes: &'a [u8],
+    spans: &'a [Span],
+    /// The line on which it begins, from 1.
+    pub line: u32,
+    /// Whether the input ended inside a quoted field.
+    pub unclosed: bool,
+    /// Whether it holds a NUL byte.
+    pub has_nul: bool,
+}
+
+impl<'a> CsvRecord<'a> {
+    /// How many fields it has; at least one.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether it has no field: never, since blank lines are no records.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// The field at this place, empty if there is none.
+    #[inline]
+    pub fn field(&self, place: usize) -> &'a [u8] {
+        match self.spans.get(place) {
+            Some(span) => &self.bytes[span.from as usize..span.to as usize],
+            None => &[],
+        }
+    }
+
+    /// All fields.
+    pub fn fields(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let bytes = self.bytes;
+        self.spans
+            .iter()
+            .map(move |span| &bytes[span.from as usize..span.to as usize])
+    }
+}
+
+/// Why the next record could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum CsvError {
+    /// The input failed.
+    #[error("reading the input failed")]
+    Read(#[from] io::Error),
+    /// The input is longer than allowed.
+    #[error("the input is longer than {0} bytes")]
+    TooLong(u64),
+}
+
+/// How a walk over the window ended.
+enum Walk {
+    /// A record ends before this place.
+    Record {
+        next: usize,
+        unclosed: bool,
+        has_nul: bool,
+    },
+    /// The record may go on past the window.
+    NeedMore,
+}
+
+impl<R: Read> CsvReader<R> {
+    /// Reads at most `max_bytes` from `input` (and never more than 4 GiB, since places are held in 32 bits).
+    pub fn new(input: R, delimiter: u8, max_bytes: u64) -> Self {
+        Self {
+            input,
+            delimiter,
+            window: vec![0; WINDOW],
+            at: 0,
+            filled: 0,
+            ended: false,
+            marks: Vec::new(),
+            next_mark: 0,
+            spans: Vec::new(),
+            unquoted: Vec::new(),
+            line: 1,
+            read_bytes: 0,
+            max_bytes: max_bytes.min(u64::from(u32::MAX >> 1)),
+        }
+    }
+
+    /// Bytes read so far.
+    pub fn bytes_read(&self) -> u64 {
+        self.read_bytes
+    }
+
+    /// The next record; blank lines are passed over. `None` at the end.
+    #[inline]
+    pub fn next_record(&mut self) -> Result<Option<CsvRecord<'_>>, CsvError> {
+        loop {
+            self.skip_line_ends();
+            if self.at == self.filled {
+                if self.ended {
+                    return Ok(None);
+                }
+                self.refill()?;
+                continue;
+            }
+            let (walk, is_quoted) = match self.walk_plain() {
+                Some(walk) => (walk, false),
+                None => (self.walk_quoted(), true),
+            };
+            match walk {
+                Walk::NeedMore => self.refill()?,
+                Walk::Record {
+                    next,
+                    unclosed,
+                    has_nul,
+                } => {
+                    return Ok(Some(self.finish(next, is_quoted, unclosed, has_nul)));
+                }
+            }
+        }
+    }
+
+    /// The first bytes of the input, for a look at its byte order mark. Must be called before the first record.
+    pub(crate) fn peek(&mut self) -> Result<&[u8], CsvError> {
+        if self.filled == 0 && !self.ended {
+            self.refill()?;
+        }
+        Ok(&self.window[self.at..self.filled])
+    }
+
+    /// Passes over the first `bytes` of what [`CsvReader::peek`] showed.
+    pub(crate) fn skip(&mut self, bytes: usize) {
+        self.at = (self.at + bytes).min(self.filled);
+        self.drop_marks();
+    }
+
+    fn finish(
+        &mut self,
+        next: usize,
+        is_quoted: bool,
+        unclosed: bool,
+        has_nul: bool,
+    ) -> CsvRecord<'_> {
+        let line = self.line;
+        let from = self.at;
+        self.at = next;
+        if is_quoted {
+            let breaks = memchr::memchr_iter(b'\n', &self.window[from..next]).count();
+            self.line = self
+                .line
+                .saturating_add(u32::try_from(breaks).unwrap_or(u32::MAX));
+            self.drop_marks();
+        }
+        let bytes = if is_quoted {
+            &self.unquoted
+        } else {
+            &self.window
+        };
+        CsvRecord {
+            bytes,
+            spans: &self.spans,
+            line,
+            unclosed,
+            has_nul,
+        }
+    }
+
+    fn drop_marks(&mut self) {
+        let at = self.at;
+        while self
+            .marks
+            .get(self.next_mark)
+            .is_some_and(|mark| (*mark as usize) < at)
+        {
+            self.next_mark += 1;
+        }
+    }
+
+    /// Line ends before a record are blank lines or the second half of a line end.
+    #[inline]
+    fn skip_line_ends(&mut self) {
+        while self.at < self.filled && matches!(self.window[self.at], b'\n' | b'\r') {
+            if self.window[self.at] == b'\n' {
+                self.line = self.line.saturating_add(1);
+            }
+            self.at += 1;
+            // Each line end has its own mark, and it is the next one.
+            self.next_mark += 1;
+        }
+    }
+
+    /// Cuts a record at the marks. `None` if one of its fields is quoted.
+    #[inline]
+    fn walk_plain(&mut self) -> Option<Walk> {
+        self.spans.clear();
+        let mut from = to_u32(self.at);
+        let mut has_nul = false;
+        let mut next_mark = self.next_mark;
+        for &mark in &self.marks[next_mark..] {
+            let byte = self.window[mark as usize];
+            if byte == self.delimiter {
+                self.spans.push(Span { from, to: mark });
+                from = mark + 1;
+            } else if byte == b'\n' || byte == b'\r' {
+                self.spans.push(Span { from, to: mark });
+                // The line end itself stays, with its mark, for `skip_line_ends`.
+                self.next_mark = next_mark;
+                return Some(Walk::Record {
+                    next: mark as usize,
+                    unclosed: false,
+                    has_nul,
+                });
+            } else if byte == b'"' && mark == from {
+                return None;
+            } else if byte == 0 {
+                has_nul = true;
+            }
+            next_mark += 1;
+        }
+        if !self.ended {
+            return Some(Walk::NeedMore);
+        }
+        self.spans.push(Span {
+            from,
+            to: to_u32(self.filled),
+        });
+        self.next_mark = next_mark;
+        Some(Walk::Record {
+            next: self.filled,
+            unclosed: false,
+            has_nul,
+        })
+    }
+
+    /// Takes a record byte by byte. A quote means something at the start of a field only, and inside it two mean one; what
+    /// follows a closing quote belongs to the field as it is.
+    fn walk_quoted(&mut self) -> Walk {
+        self.spans.clear();
+        self.unquoted.clear();
+        let mut from = 0;
+        let mut place = Place::FieldStart;
+        for (offset, &byte) in self.window[self.at..self.filled].iter().enumerate() {
+            let is_end = matches!(byte, b'\n' | b'\r');
+            place = match place {
+                Place::FieldStart if byte == b'"' => Place::Quoted,
+                Place::Quoted if byte == b'"' => Place::QuoteInQuoted,
+                Place::QuoteInQuoted if byte == b'"' => {
+                    self.unquoted.push(byte);
+                    Place::Quoted
+                }
+                Place::Quoted => {
+                    self.unquoted.push(byte);
+                    Place::Quoted
+                }
+                Place::FieldStart | Place::Plain | Place::QuoteInQuoted => {
+                    if byte == self.delimiter || is_end {
+                        let to = to_u32(self.unquoted.len());
+                        self.spans.push(Span { from, to });
+                        from = to;
+                        if is_end {
+                            return self.quoted_record(self.at + offset, Place::Plain);
+                        }
+                        Place::FieldStart
+                    } else {
+                        self.unquoted.push(byte);
+                        Place::Plain
+                    }
+                }
+            };
+        }
+        if !self.ended {
+            return Walk::NeedMore;
+        }
+        self.spans.push(Span {
+            from,
+            to: to_u32(self.unquoted.len()),
+        });
+        self.quoted_record(self.filled, place)
+    }
+
+    fn quoted_record(&self, next: usize, place: Place) -> Walk {
+        let has_nul = memchr::memchr(0, &self.unquoted).is_some();
+        Walk::Record {
+            next,
+            unclosed: place == Place::Quoted,
+            has_nul,
+        }
+    }
+
+    /// Moves what is left of the window to its front, reads on, and marks again. The window doubles when one record fills
+    /// it, so the work for a record of any length stays linear.
+    fn refill(&mut self) -> Result<(), CsvError> {
+        self.window.copy_within(self.at..self.filled, 0);
+        self.filled -= self.at;
+        self.at = 0;
+        if self.filled * 2 > self.window.len() {
+            self.window.resize(self.window.len() * 2, 0);
+        }
+        while self.filled < self.window.len() && !self.ended {
+            match self.input.read(&mut self.window[self.filled..]) {
+                Ok(0) => self.ended = true,
+                Ok(count) => {
+                    self.filled += count;
+                    self.read_bytes += count as u64;
+                    if self.read_bytes > self.max_bytes {
+                        return Err(CsvError::TooLong(self.max_bytes));
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        self.next_mark = 0;
+        mark(&self.window[..self.filled], self.delimiter, &mut self.marks);
+        Ok(())
+    }
+}
+
+/// Where the byte-wise machine stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    FieldStart,
+    Plain,
+    Quoted,
+    QuoteInQuoted,
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the window is limited to 2 GiB by `max_bytes`"
+)]
+#[inline]
+fn to_u32(place: usize) -> u32 {
+    place as u32
+}
+
+const LOW: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = 0x8080_8080_8080_8080;
+
+/// The high bit of each byte of `word` that is zero. Exact: no carry runs from one byte into the next.
+#[inline]
+fn zero_bytes(word: u64) -> u64 {
+    !(((word & !HIGH) + !HIGH) | word) & HIGH
+}
+
+/// The high bit of each byte of `word` that is below 0x20: line ends, NUL and their like.
+#[inline]
+fn control_bytes(word: u64) -> u64 {
+    !(((word & !HIGH) + LOW * 0x60) | word) & HIGH
+}
+
+/// Collects the places of all delimiters, quotes and control bytes.
+fn mark(window: &[u8], delimiter: u8, marks: &mut Vec<u32>) {
+    marks.clear();
+    let delimiters = LOW * u64::from(delimiter);
+    let quotes = LOW * u64::from(b'"');
+    let (words, rest) = window.as_chunks::<8>();
+    let mut base = 0;
+    for word in words {
+        let word = u64::from_le_bytes(*word);
+        let mut found =
+            zero_bytes(word ^ delimiters) | zero_bytes(word ^ quotes) | control_bytes(word);
+        while found != 0 {
+            marks.push(base + found.trailing_zeros() / 8);
+            found &= found - 1;
+        }
+        base += 8;
+    }
+    for byte in rest {
+        if *byte == delimiter || *byte == b'"' || *byte < 0x20 {
+            marks.push(base);
+        }
+        base += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,387 @@
+//! The row store: one array for each number of a transaction and one arena for its texts.
+//!
+//! A store holds what the engine compares and nothing else. At about 90 bytes for a row, two stores of 500,000 rows fit
+//! the documents' 350 MiB with the working memory of a pass beside them.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::currency::Ccy;
+use crate::date::Day;
+
+/// The texts of a transaction, in the order in which the arena holds them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TextField {
+    /// The source's own id.
+    ExtId,
+    /// Invoice number or the like.
+    Reference,
+    /// The other party.
+    Counterparty,
+    /// Free text.
+    Description,
+    /// Transaction code or account.
+    Kind,
+}
+
+impl TextField {
+    /// All of them, in the order of the arena.
+    pub const ALL: [Self; 5] = [
+        Self::ExtId,
+        Self::Reference,
+        Self::Counterparty,
+        Self::Description,
+        Self::Kind,
+    ];
+    const COUNT: usize = Self::ALL.len();
+}
+
+/// One transaction to put into a store or taken from one. An empty text means that the row has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Txn<'a> {
+    /// Identity of the row for the caller; ties between equal candidates are broken by it.
+    pub row_id: u64,
+    /// When it was booked.
+    pub booking_date: Day,
+    /// When it took effect.
+    pub value_date: Option<Day>,
+    /// Minor units of `ccy`; positive is money coming in.
+    pub amount_minor: i64,
+    /// Its currency.
+    pub ccy: Ccy,
+    /// The source's own id.
+    pub ext_id: &'a str,
+    /// Invoice number or the like.
+    pub reference: &'a str,
+    /// The other party.
+    pub counterparty: &'a str,
+    /// Free text.
+    pub description: &'a str,
+    /// Transaction code or account.
+    pub kind: &'a str,
+}
+
+/// Why a row does not fit a store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum StoreError {
+    /// The texts of one row are limited to 64 KiB together, since their lengths are held in 16 bits.
+    #[error("the texts of one row exceed 64 KiB")]
+    RowTooLong,
+    /// 4 billion rows or 4 GiB of text, since places are held in 32 bits. Far above the limits of ingestion.
+    #[error("the store is full")]
+    Full,
+}
+
+/// Transactions of one side, in the order in which they were added. A row is named by its place, from 0.
+#[derive(Debug, Clone, Default)]
+pub struct TxnStore {
+    row_ids: Vec<u64>,
+    amounts: Vec<i64>,
+    booking: Vec<i32>,
+    /// Empty until a row has a value date; `NO_DAY` where a row has none.
+    value: Vec<i32>,
+    ccys: Vec<Ccy>,
+    /// Where in the arena the record of each row starts.
+    starts: Vec<u32>,
+    /// For each row: the ends of its texts as five `u16`, relative to the first text, then the texts.
+    arena: Vec<u8>,
+}
+
+const NO_DAY: i32 = i32::MIN;
+const ENDS: usize = TextField::COUNT * 2;
+
+/// The numbers of a row, apart from its texts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Numbers {
+    pub(crate) row_id: u64,
+    pub(crate) booking_date: Day,
+    pub(crate) value_date: Option<Day>,
+    pub(crate) amount_minor: i64,
+    pub(crate) ccy: Ccy,
+}
+
+impl TxnStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many rows it holds.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.amounts.len()
+    }
+
+    /// Whether it holds no row.
+    pub fn is_empty(&self) -> bool {
+        self.amounts.is_empty()
+    }
+
+    /// Adds a row and returns its place.
+    pub fn push(&mut self, txn: &Txn<'_>) -> Result<usize, StoreError> {
+        let texts = [
+            txn.ext_id,
+            txn.reference,
+            txn.counterparty,
+            txn.description,
+            txn.kind,
+        ];
+        let mut record = self.start_record();
+        for text in texts {
+            record.arena.extend_from_slice(text.as_bytes());
+            record.end_text();
+        }
+        record.commit(Numbers {
+            row_id: txn.row_id,
+            booking_date: txn.booking_date,
+            value_date: txn.value_date,
+            amount_minor: txn.amount_minor,
+            ccy: txn.ccy,
+        })
+    }
+
+    /// The row at this place.
+    ///
+    /// # Panics
+    /// If there is no such row; so do all readers below.
+    pub fn get(&self, row: usize) -> Txn<'_> {
+        Txn {
+            row_id: self.row_ids[row],
+            booking_date: self.booking_date(row),
+            value_date: self.value_date(row),
+            amount_minor: self.amounts[row],
+            ccy: self.ccys[row],
+            ext_id: self.text(row, TextField::ExtId),
+            reference: self.text(row, TextField::Reference),
+            counterparty: self.text(row, TextField::Counterparty),
+            description: self.text(row, TextField::Description),
+            kind: self.text(row, TextField::Kind),
+        }
+    }
+
+    /// Identity of the row for the caller.
+    #[inline]
+    pub fn row_id(&self, row: usize) -> u64 {
+        self.row_ids[row]
+    }
+
+    /// Minor units.
+    #[inline]
+    pub fn amount_minor(&self, row: usize) -> i64 {
+        self.amounts[row]
+    }
+
+    /// Currency.
+    #[inline]
+    pub fn ccy(&self, row: usize) -> Ccy {
+        self.ccys[row]
+    }
+
+    /// When it was booked.
+    #[inline]
+    pub fn booking_date(&self, row: usize) -> Day {
+        Day::from_days(self.booking[row])
+    }
+
+    /// When it took effect, if the source says so.
+    #[inline]
+    pub fn value_date(&self, row: usize) -> Option<Day> {
+        self.value
+            .get(row)
+            .filter(|days| **days != NO_DAY)
+            .map(|days| Day::from_days(*days))
+    }
+
+    /// One of its texts; empty if it has none.
+    pub fn text(&self, row: usize, field: TextField) -> &str {
+        // Only text gets into the arena, so the fallback is never taken; `unsafe` would save a scan of a few bytes.
+        std::str::from_utf8(self.bytes(row, field)).unwrap_or_default()
+    }
+
+    /// The same as bytes, for comparisons.
+    #[inline]
+    pub(crate) fn bytes(&self, row: usize, field: TextField) -> &[u8] {
+        let record = &self.arena[self.starts[row] as usize..];
+        let (ends, texts) = record.split_at(ENDS);
+        let place = field as usize;
+        let end = |of: usize| usize::from(u16::from_le_bytes([ends[of * 2], ends[of * 2 + 1]]));
+        let from = if place == 0 { 0 } else { end(place - 1) };
+        &texts[from..end(place)]
+    }
+
+    /// Begins the record of a new row; dropping the record without committing leaves the store as it was.
+    #[inline]
+    pub(crate) fn start_record(&mut self) -> Record<'_> {
+        let start = self.arena.len();
+        self.arena.extend_from_slice(&[0; ENDS]);
+        Record {
+            arena: &mut self.arena,
+            start,
+            ended: 0,
+            columns: ColumnsMut {
+                row_ids: &mut self.row_ids,
+                amounts: &mut self.amounts,
+                booking: &mut self.booking,
+                value: &mut self.value,
+                ccys: &mut self.ccys,
+                starts: &mut self.starts,
+            },
+            committed: false,
+        }
+    }
+
+    /// Whether two rows say the same in everything but their `row_id`.
+    pub(crate) fn same_content(&self, one: usize, other: usize) -> bool {
+        let (one, other) = (self.get(one), self.get(other));
+        one == Txn {
+            row_id: one.row_id,
+            ..other
+        }
+    }
+
+    /// Takes back the row that was added last.
+    pub(crate) fn pop(&mut self) {
+        if let Some(start) = self.starts.pop() {
+            self.arena.truncate(start as usize);
+            self.row_ids.pop();
+            self.amounts.pop();
+            self.booking.pop();
+            self.value.truncate(self.amounts.len());
+            self.ccys.pop();
+        }
+    }
+
+    /// Bytes that the store takes on the heap, spare capacity included.
+    pub fn heap_bytes(&self) -> usize {
+        self.arena.capacity()
+            + self.amounts.capacity() * (8 + 8)
+            + self.booking.capacity() * 4
+            + self.value.capacity() * 4
+            + self.starts.capacity() * 4
+            + self.ccys.capacity()
+    }
+
+    /// Gives back capacity that growing left over.
+    pub(crate) fn shrink(&mut self) {
+        self.arena.shrink_to_fit();
+        self.row_ids.shrink_to_fit();
+        self.amounts.shrink_to_fit();
+        self.booking.shrink_to_fit();
+        self.value.shrink_to_fit();
+        self.ccys.shrink_to_fit();
+        self.starts.shrink_to_fit();
+    }
+}
+
+#[derive(Debug)]
+struct ColumnsMut<'a> {
+    row_ids: &'a mut Vec<u64>,
+    amounts: &'a mut Vec<i64>,
+    booking: &'a mut Vec<i32>,
+    value: &'a mut Vec<i32>,
+    ccys: &'a mut Vec<Ccy>,
+    starts: &'a mut Vec<u32>,
+}
+
+/// A row that is being written: its texts go straight into the arena, field by field in the order of [`TextField`].
+#[derive(Debug)]
+pub(crate) struct Record<'a> {
+    pub(crate) arena: &'a mut Vec<u8>,
+    columns: ColumnsMut<'a>,
+    start: usize,
+    ended: usize,
+    committed: bool,
+}
+
+impl Record<'_> {
+    /// Ends the current text. Its length is only checked by [`Record::commit`].
+    #[inline]
+    pub(crate) fn end_text(&mut self) {
+        let end = u16::try_from(self.arena.len() - self.start - ENDS).unwrap_or(u16::MAX);
+        let at = self.start + self.ended * 2;
+        self.arena[at..at + 2].copy_from_slice(&end.to_le_bytes());
+        self.ended += 1;
+    }
+
+    /// Adds the row with these numbers and returns its place.
+    #[inline]
+    pub(crate) fn commit(mut self, numbers: Numbers) -> Result<usize, StoreError> {
+        if self.arena.len() - self.start - ENDS > usize::from(u16::MAX) {
+            return Err(StoreError::RowTooLong);
+        }
+        let row = self.columns.amounts.len();
+        let start = u32::try_from(self.start).map_err(|_| StoreError::Full)?;
+        // The engine keeps rows as `u32` and uses the largest for "none".
+        if row >= u32::MAX as usize {
+            return Err(StoreError::Full);
+        }
+        let columns = &mut self.columns;
+        if let Some(day) = numbers.value_date {
+            columns.value.resize(row, NO_DAY);
+            columns.value.push(day.days());
+        } else if !columns.value.is_empty() {
+            columns.value.push(NO_DAY);
+        }
+        columns.row_ids.push(numbers.row_id);
+        columns.amounts.push(numbers.amount_minor);
+        columns.booking.push(numbers.booking_date.days());
+        columns.ccys.push(numbers.ccy);
+        columns.starts.push(start);
+        self.committed = true;
+        Ok(row)
+    }
+}
+
+impl Drop for Record<'_> {
+    fn drop(&mut self) {
+        if !self.committed {
+            self.arena.truncate(self.start);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn txn(row_id: u64, reference: &str) -> Txn<'_> {
+        Txn {
+            row_id,
+            booking_date: Day::from_ymd(2026, 1, 2).unwrap(),
+            value_date: row_id
+                .is_multiple_of(2)
+                .then(|| Day::from_ymd(2026, 1, 3).unwrap()),
+            amount_minor: -5,
+            ccy: Ccy::from_code(b"EUR").unwrap(),
+            ext_id: "id",
+            reference,
+            counterparty: "",
+            description: "späte Zahlung",
+            kind: "K",
+        }
+    }
+
+    #[test]
+    fn rows_come_back_as_they_went_in() {
+        let mut store = TxnStore::new();
+        for row_id in 1..=4 {
+            store.push(&txn(row_id, "R")).unwrap();
+        }
+        for (place, row_id) in (1..=4).enumerate() {
+            assert_eq!(store.get(place), txn(row_id, "R"));
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_too_long_leaves_no_trace() {
+        let mut store = TxnStore::new();
+        store.push(&txn(1, "R")).unwrap();
+        let before = store.arena.len();
+        let long = "x".repeat(70_000);
+        assert_eq!(store.push(&txn(2, &long)), Err(StoreError::RowTooLong));
+        assert_eq!((store.len(), store.arena.len()), (1, before));
+        store.push(&txn(3, "S")).unwrap();
+        assert_eq!(store.get(1), txn(3, "S"));
+    }
+}
