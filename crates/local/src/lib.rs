@@ -1,3 +1,35 @@
-//! Owns the local target: one machine, embedded.
+//! Owns the local target: one machine, embedded. State directory, secrets, PostgreSQL and Redis, the daemon of an
+//! environment, and the [`plimsoll_deploy::Target`] that speaks to it.
 //!
 //! Must not know: rules, rendering.
+//!
+//! Reading order: [`local`] (the door: what a command can do), [`status`], [`event`] and [`logs`] (what it says),
+//! [`state`] (where things lie), [`secrets`], `desired` and `target` (the planner's view), `control` (how a command
+//! speaks to the daemon), `daemon`, `resources`.
+
+mod control;
+mod daemon;
+mod desired;
+pub mod error;
+pub mod event;
+pub mod local;
+pub mod logs;
+mod release;
+mod resources;
+pub mod secrets;
+mod seed;
+pub mod settings;
+mod start;
+pub mod state;
+pub mod status;
+mod target;
+mod unattended;
+
+pub use control::client::Cancel;
+pub use error::LocalError;
+pub use event::Event;
+pub use local::{Data, DeployRequest, Ending, Local, Login, Outcome};
+pub use logs::LogFilter;
+pub use settings::Settings;
+pub use state::{EnvDir, StateDir};
+pub use status::Status;

@@ -1,0 +1,500 @@
+//! The door to this crate: what a command can do with one environment on this machine.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use plimsoll_bundle::local::{LocalBundle, ServiceSpec};
+use plimsoll_deploy::execute::Progress;
+use plimsoll_deploy::{
+    Executor, Fault, Finished, Plan, Release, ReleaseId, ReleaseParts, Settled, Strategy, Target,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::control::client::{Cancel, Client};
+use crate::control::wire::{Answer, Verb};
+use crate::desired::desired;
+use crate::event::{Decision, Event, LogLine, Sink};
+use crate::logs::LogFilter;
+use crate::release::{self, Kept};
+use crate::secrets::{Key, SecretError, SecretPlan, SecretStore};
+use crate::settings::Settings;
+use crate::start::DaemonFile;
+use crate::status::Status;
+use crate::target::LocalTarget;
+use crate::{EnvDir, LocalError, StateDir, seed, start};
+
+/// A question that the daemon answers from memory.
+const ANSWER: Duration = Duration::from_secs(10);
+/// Ending everything waits for drain and grace budgets, which the app's file bounds by an hour.
+const SHUTDOWN: Duration = Duration::from_secs(3900);
+
+/// One environment of one project on this machine.
+#[derive(Debug)]
+pub struct Local {
+    app: String,
+    environment: String,
+    instance: String,
+    state: StateDir,
+    env: EnvDir,
+    settings: Settings,
+    cancel: Cancel,
+}
+
+/// What a deploy is given.
+#[derive(Debug, Clone)]
+pub struct DeployRequest {
+    /// The rendered bundle. Its artefacts lie in [`StateDir::images`], each in the folder of its digest.
+    pub bundle: LocalBundle,
+    /// Where secrets come from, by name: those that the bundle names and have no value yet.
+    pub secrets: BTreeMap<String, SecretPlan>,
+    /// How old replicas give way.
+    pub strategy: Strategy,
+    /// Whether development data is written and its logins are shown.
+    pub seed: bool,
+}
+
+/// How a deploy ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The release that was asked for.
+    pub release: ReleaseId,
+    /// What became of it.
+    pub ending: Ending,
+    /// Where people and programs reach the app.
+    pub urls: Vec<String>,
+    /// Logins of the development data; empty where none was asked for.
+    pub logins: Vec<Login>,
+    /// From the call to the end.
+    pub took: Duration,
+}
+
+/// What became of a release.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// It is in force.
+    InForce,
+    /// It was in force before, and nothing was to be done.
+    Unchanged,
+    /// A step failed, and everything is as it was before.
+    Undone {
+        /// The step in words.
+        step: String,
+        /// Why it failed.
+        message: String,
+        /// What to do about it.
+        hint: Option<String>,
+        /// Whose fault it is.
+        fault: Fault,
+    },
+}
+
+/// A login of the development data: shown on purpose, and in no other environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Login {
+    /// What it may do.
+    pub role: String,
+    /// The name to log in with.
+    #[serde(alias = "user", alias = "username", alias = "login")]
+    pub email: String,
+    /// The password.
+    pub password: String,
+}
+
+/// Whether `down` deletes data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Data {
+    /// Databases, volumes and secrets stay.
+    Keep,
+    /// They are deleted. The caller has asked for a confirmation.
+    Delete,
+}
+
+impl Local {
+    /// Opens the environment `environment` of `app` in the project at `project`. Starts nothing.
+    pub fn open(
+        project: &Path,
+        app: &str,
+        environment: &str,
+        settings: Settings,
+    ) -> Result<Self, LocalError> {
+        let state = StateDir::open(project)?;
+        let env = state.environment(environment)?;
+        Ok(Self {
+            app: app.to_owned(),
+            environment: environment.to_owned(),
+            instance: state.instance(app),
+            state,
+            env,
+            settings,
+            cancel: Cancel::new(),
+        })
+    }
+
+    /// The state directory; its [`StateDir::images`] is where artefacts are expected.
+    pub fn state(&self) -> &StateDir {
+        &self.state
+    }
+
+    /// Stops the call that is under way when it is cancelled: the call then fails with [`LocalError::Interrupted`].
+    pub fn canceller(&self) -> Cancel {
+        self.cancel.clone()
+    }
+
+    /// The secrets of this environment.
+    pub fn secrets(&self) -> Result<SecretStore, LocalError> {
+        let scope = format!("{}/{}", self.instance, self.environment);
+        Ok(SecretStore::open(
+            &self.env.secrets(),
+            &scope,
+            Key::open(&self.settings.key_file)?,
+        )?)
+    }
+
+    /// Secrets of `request` that somebody has to say first ([`SecretStore::set`]), with the question to ask.
+    pub fn questions(&self, request: &DeployRequest) -> Result<Vec<(String, String)>, LocalError> {
+        let store = self.secrets()?;
+        let mut questions = Vec::new();
+        for (name, plan) in &request.secrets {
+            if let SecretPlan::Ask {
+                question,
+                optional: false,
+            } = plan
+                && store.newest(name)?.is_none()
+            {
+                questions.push((name.clone(), question.clone()));
+            }
+        }
+        Ok(questions)
+    }
+
+    /// What a deploy would do. Starts the supervisor, because only it can look; changes nothing else.
+    pub fn plan(&self, request: &DeployRequest, sink: &mut Sink<'_>) -> Result<Plan, LocalError> {
+        let _lock = self.env.lock_for_change()?;
+        let kept = self.release(request)?;
+        release::keep(&self.env, &kept)?;
+        let mut client = self.supervisor(sink)?;
+        let mut target = LocalTarget {
+            client: &mut client,
+            on_event: sink,
+        };
+        let observed = target.observe()?;
+        Ok(Plan::try_new(
+            &observed,
+            &desired(&kept, request, &observed)?,
+        )?)
+    }
+
+    /// Brings a release into force: makes missing secrets, keeps the release, deals with what an earlier run left
+    /// half done, plans, and does the plan. A step that fails makes everything go back.
+    ///
+    /// Killed at any moment, traffic goes on and the next call resumes or undoes. Cancelled, the same.
+    pub fn deploy(
+        &self,
+        request: &DeployRequest,
+        sink: &mut Sink<'_>,
+    ) -> Result<Outcome, LocalError> {
+        let began = Instant::now();
+        let _lock = self.env.lock_for_change()?;
+        let kept = self.release(request)?;
+        release::keep(&self.env, &kept)?;
+        let mut client = self.supervisor(sink)?;
+        let mut executor = Executor::open(&self.env.journal(), self.settings.crash)?;
+        if let Some(undone) = settle(&mut executor, &kept.release.id, (&mut client, sink))? {
+            return self.outcome(&kept, undone, (&mut client, began));
+        }
+        let observed = LocalTarget {
+            client: &mut client,
+            on_event: sink,
+        }
+        .observe()?;
+        let plan = Plan::try_new(&observed, &desired(&kept, request, &observed)?)?;
+        sink(Event::Planned { plan: plan.clone() });
+        let ending = if plan.is_empty() {
+            Ending::Unchanged
+        } else {
+            ending(carry_out(&mut client, sink, |target, progress| {
+                executor.run(plan, target, progress)
+            })?)
+        };
+        self.outcome(&kept, ending, (&mut client, began))
+    }
+
+    /// Every process of ours. Works without a supervisor too, and then says what it finds.
+    pub fn status(&self) -> Result<Status, LocalError> {
+        match Client::connect(&self.env, &self.settings.tool_version, &self.cancel) {
+            Ok(mut client) => status_of(&mut client),
+            Err(LocalError::Connect(_)) => {
+                crate::unattended::status(&self.env, &self.app, &self.environment, &self.instance)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Lines of output, those of the past first, then, with `follow`, those to come until the caller cancels.
+    pub fn logs(
+        &self,
+        filter: LogFilter,
+        follow: bool,
+        on_line: &mut dyn FnMut(LogLine),
+    ) -> Result<(), LocalError> {
+        let mut client = Client::connect(&self.env, &self.settings.tool_version, &self.cancel)?;
+        let mut pass_on = |event| {
+            if let Event::Output(line) = event {
+                on_line(line);
+            }
+        };
+        client.call(Verb::Logs { filter, follow }, None, &mut pass_on)?;
+        Ok(())
+    }
+
+    /// Another number of replicas of the release in force. Makes no release; the next deploy keeps the number while
+    /// it lies between the file's bounds.
+    pub fn scale(
+        &self,
+        service: &str,
+        replicas: u32,
+        sink: &mut Sink<'_>,
+    ) -> Result<(), LocalError> {
+        let _lock = self.env.lock_for_change()?;
+        let mut client = self.supervisor(sink)?;
+        let observed = LocalTarget {
+            client: &mut client,
+            on_event: sink,
+        }
+        .observe()?;
+        let group =
+            observed
+                .groups(service)
+                .last()
+                .cloned()
+                .ok_or_else(|| LocalError::Unknown {
+                    what: "running service",
+                    name: service.to_owned(),
+                })?;
+        let (revision, release) = (group.revision, group.release);
+        let verb = Verb::Scale {
+            service: service.to_owned(),
+            revision,
+            release,
+            to: replicas,
+        };
+        client.call(verb, Some(SHUTDOWN), sink)?;
+        Ok(())
+    }
+
+    /// Passes on events until the caller cancels. A supervisor that dies meanwhile is started again and adopts what
+    /// runs.
+    pub fn attach(&self, sink: &mut Sink<'_>) -> Result<(), LocalError> {
+        loop {
+            let mut client = self.supervisor(sink)?;
+            match client.call(Verb::Follow, None, sink) {
+                Ok(_) | Err(LocalError::Lost(_)) => sink(Event::Detached),
+                Err(LocalError::Interrupted) => return Ok(()),
+                Err(error) => return Err(error),
+            }
+            if !self.env.state_file().exists() || self.is_down()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Ends everything in order: traffic drains, then replicas, gateway, resources, supervisor. Leaves no process and
+    /// no socket. Not being up is no error.
+    ///
+    /// Without a living supervisor one is started first: it adopts what runs, so that it ends in order too.
+    pub fn down(&self, data: Data, sink: &mut Sink<'_>) -> Result<(), LocalError> {
+        let _lock = self.env.lock_for_change()?;
+        // The wish to stop what came before must not stop the stopping.
+        let deaf = Cancel::new();
+        if self.env.state_file().exists() {
+            let mut client = start::supervisor(&self.env, &self.daemon_file(), &deaf, sink)?;
+            let pid = client.welcome().pid;
+            match client.call(Verb::Shutdown, Some(SHUTDOWN), sink) {
+                Ok(_) | Err(LocalError::Lost(_)) => {}
+                Err(error) => return Err(error),
+            }
+            start::ensure_gone(&self.env, pid)?;
+        }
+        match data {
+            Data::Keep => Ok(()),
+            Data::Delete => crate::unattended::delete_data(&self.env),
+        }
+    }
+
+    fn is_down(&self) -> Result<bool, LocalError> {
+        Ok(crate::daemon::intent::Intent::load(&self.env)?.is_idle())
+    }
+
+    fn supervisor(&self, sink: &mut Sink<'_>) -> Result<Client, LocalError> {
+        start::supervisor(&self.env, &self.daemon_file(), &self.cancel, sink)
+    }
+
+    fn daemon_file(&self) -> DaemonFile {
+        DaemonFile {
+            app: self.app.clone(),
+            environment: self.environment.clone(),
+            instance: self.instance.clone(),
+            tool: self.settings.tool.clone(),
+            tool_version: self.settings.tool_version.clone(),
+            key_file: self.settings.key_file.clone(),
+            runtime_dir: self.settings.runtime_dir.clone(),
+        }
+    }
+
+    /// Makes what is missing and names the release.
+    fn release(&self, request: &DeployRequest) -> Result<Kept, LocalError> {
+        let store = self.secrets()?;
+        let mut versions = BTreeMap::new();
+        for (name, plan) in &request.secrets {
+            match store.ensure(name, plan) {
+                Ok(version) => {
+                    versions.insert(name.clone(), version);
+                }
+                Err(SecretError::Missing { .. }) if is_optional(plan) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let bundle = request.bundle.clone();
+        let parts = ReleaseParts {
+            app: self.app.clone(),
+            environment: self.environment.clone(),
+            bundle: bundle.digest()?,
+            artefacts: artefacts(&bundle),
+            secrets: versions,
+            schema: None,
+            tool: self.settings.tool_version.clone(),
+        };
+        Ok(Kept {
+            release: Release::try_new(parts)?,
+            bundle,
+        })
+    }
+
+    fn outcome(
+        &self,
+        kept: &Kept,
+        ending: Ending,
+        (client, began): (&mut Client, Instant),
+    ) -> Result<Outcome, LocalError> {
+        let status = status_of(client)?;
+        Ok(Outcome {
+            release: kept.release.id.clone(),
+            ending,
+            urls: status.urls,
+            logins: seed::logins(&self.secrets()?, &kept.bundle)?,
+            took: began.elapsed(),
+        })
+    }
+}
+
+/// Goes on with, or takes back, what an earlier run left half done. Something is returned when the change that was
+/// gone on with failed in its turn: there is nothing more to do then.
+fn settle(
+    executor: &mut Executor,
+    release: &ReleaseId,
+    (client, sink): (&mut Client, &mut Sink<'_>),
+) -> Result<Option<Ending>, LocalError> {
+    let Some(open) = executor.unfinished() else {
+        return Ok(None);
+    };
+    sink(Event::Unfinished {
+        release: open.plan.to.to_string(),
+        decision: if open.can_resume_to(release) {
+            Decision::Resume
+        } else {
+            Decision::Undo
+        },
+        begun: open.begun,
+    });
+    let settled = carry_out(client, sink, |target, progress| {
+        executor.settle(release, target, progress)
+    })?;
+    Ok(match settled {
+        Some(Settled::Resumed(finished @ Finished::Undone { .. })) => Some(ending(finished)),
+        Some(Settled::Resumed(Finished::Done) | Settled::Undone) | None => None,
+    })
+}
+
+/// Runs `change` with a target and a progress sink that both report to `sink`.
+fn carry_out<T>(
+    client: &mut Client,
+    sink: &mut Sink<'_>,
+    change: impl FnOnce(
+        &mut dyn Target,
+        &mut plimsoll_deploy::execute::Sink<'_>,
+    ) -> Result<T, plimsoll_deploy::ExecuteError>,
+) -> Result<T, LocalError> {
+    // Both borrow the one sink, never at the same time: the executor calls one after the other.
+    let shared = std::cell::RefCell::new(sink);
+    let mut on_event = |event| (*shared.borrow_mut())(event);
+    let mut began = Instant::now();
+    let mut progress = |progress: Progress<'_>| {
+        let event = match progress {
+            Progress::Started { index, of, step } => {
+                began = Instant::now();
+                Event::StepStarted {
+                    index,
+                    of,
+                    step: step.clone(),
+                    text: step.describe(),
+                }
+            }
+            Progress::Applied { index } => {
+                let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                Event::StepDone { index, took_ms }
+            }
+            Progress::Failed { index, error } => Event::StepFailed {
+                index,
+                message: error.message.clone(),
+            },
+            Progress::Undone { index } => Event::StepUndone { index },
+        };
+        (*shared.borrow_mut())(event);
+    };
+    let mut target = LocalTarget {
+        client,
+        on_event: &mut on_event,
+    };
+    Ok(change(&mut target, &mut progress)?)
+}
+
+fn ending(finished: Finished) -> Ending {
+    match finished {
+        Finished::Done => Ending::InForce,
+        Finished::Undone { step, error } => Ending::Undone {
+            step: step.describe(),
+            message: error.message,
+            hint: error.hint,
+            fault: error.fault,
+        },
+    }
+}
+
+fn status_of(client: &mut Client) -> Result<Status, LocalError> {
+    match client.call(Verb::Status, Some(ANSWER), &mut |_| {})? {
+        Answer::Status { status } => Ok(*status),
+        Answer::Nothing | Answer::Observed { .. } => {
+            Err(LocalError::Protocol("an answer to another question".into()))
+        }
+    }
+}
+
+fn is_optional(plan: &SecretPlan) -> bool {
+    match plan {
+        SecretPlan::Generate { .. } => false,
+        SecretPlan::Ask { optional, .. } => *optional,
+    }
+}
+
+fn artefacts(bundle: &LocalBundle) -> BTreeMap<String, plimsoll_bundle::Digest> {
+    let digest = |service: &ServiceSpec| match service {
+        ServiceSpec::Program(program) => program.artefact.clone(),
+        ServiceSpec::Static(files) => files.artefact.clone(),
+    };
+    bundle
+        .services
+        .iter()
+        .map(|(name, service)| (name.clone(), digest(service)))
+        .collect()
+}

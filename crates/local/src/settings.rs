@@ -1,0 +1,20 @@
+//! What the binary tells this crate: nothing here is read from the environment by the crate itself.
+
+use std::path::PathBuf;
+
+use plimsoll_store::CrashPoint;
+
+/// Complete settings of the local target.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The executable that is started again as `__supervisor`, `__shim`, `__keeper` and `__gateway`.
+    pub tool: PathBuf,
+    /// Its version, as recorded in releases.
+    pub tool_version: String,
+    /// The file of the key that secrets are encrypted with; created at first use. Outside the state directory.
+    pub key_file: PathBuf,
+    /// Where short paths to sockets are kept when processes share our mount namespace.
+    pub runtime_dir: PathBuf,
+    /// Kills this process at a record of the journal, in tests of debug builds.
+    pub crash: Option<CrashPoint>,
+}

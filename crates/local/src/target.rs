@@ -1,0 +1,77 @@
+//! This machine as a [`Target`]: each step is one question to the daemon.
+
+use std::time::Duration;
+
+use plimsoll_deploy::{Fault, Observed, Step, StepError, Target};
+
+use crate::control::client::Client;
+use crate::control::wire::{Answer, JobKind, Verb};
+use crate::event::Event;
+
+/// A step waits for start-up and drain budgets that the app's file sets, and those are bounded by an hour.
+const STEP_MAX: Duration = Duration::from_secs(3900);
+
+/// This machine, reached through the daemon of one environment.
+pub(crate) struct LocalTarget<'a> {
+    pub(crate) client: &'a mut Client,
+    pub(crate) on_event: &'a mut dyn FnMut(Event),
+}
+
+impl Target for LocalTarget<'_> {
+    fn observe(&mut self) -> Result<Observed, StepError> {
+        match self
+            .client
+            .call(Verb::Observe, Some(STEP_MAX), self.on_event)?
+        {
+            Answer::Observed { observed } => Ok(*observed),
+            Answer::Nothing | Answer::Status { .. } => Err(confused()),
+        }
+    }
+
+    fn apply(&mut self, step: &Step) -> Result<(), StepError> {
+        self.client
+            .call(verb(step), Some(STEP_MAX), self.on_event)?;
+        Ok(())
+    }
+}
+
+fn verb(step: &Step) -> Verb {
+    match step.clone() {
+        Step::Resource {
+            name, to: release, ..
+        } => Verb::Resource { name, release },
+        Step::Listen { to: release, .. } => Verb::Listen { release },
+        Step::Migrate { release, service } => Verb::Job {
+            release,
+            service,
+            job: JobKind::Migrate,
+        },
+        Step::Seed { release, service } => Verb::Job {
+            release,
+            service,
+            job: JobKind::Seed,
+        },
+        Step::Scale {
+            service,
+            revision,
+            release,
+            to,
+            ..
+        } => Verb::Scale {
+            service,
+            revision,
+            release,
+            to,
+        },
+        Step::Route { to: release, .. } => Verb::Route { release },
+        Step::Commit { to: release, .. } => Verb::Commit { release },
+    }
+}
+
+fn confused() -> StepError {
+    StepError {
+        message: "the supervisor gave an answer that does not belong to the question".into(),
+        hint: None,
+        fault: Fault::Ours,
+    }
+}

@@ -1,0 +1,132 @@
+//! What can be said and done without a supervisor: from the records that every shim keeps.
+
+use std::path::PathBuf;
+
+use plimsoll_bundle::local::Header;
+use plimsoll_stdx::fs::at;
+use plimsoll_stdx::process::{self, ProcessId};
+use plimsoll_stdx::usage;
+use plimsoll_store::state::{self, Format};
+use serde::Deserialize;
+
+use crate::daemon::intent::Intent;
+use crate::status::{Phase, ProcessKind, ProcessState, ProcessStatus, Status};
+use crate::{EnvDir, LocalError};
+
+const SHIM: Format = Format {
+    name: "plimsoll.shim",
+    version: 1,
+};
+
+/// What is read of `shim.json`; a damaged one names no process.
+#[derive(Deserialize)]
+struct Shim {
+    instance: String,
+    shim: ProcessId,
+    boot_id: String,
+    program: Option<Program>,
+}
+
+#[derive(Deserialize)]
+struct Program {
+    process: ProcessId,
+    class: String,
+}
+
+/// Every process of ours that lives.
+pub(crate) fn status(
+    env: &EnvDir,
+    app: &str,
+    environment: &str,
+    instance: &str,
+) -> Result<Status, LocalError> {
+    let mut processes = Vec::new();
+    for shim in shims(env) {
+        if shim.shim.is_alive() {
+            processes.push(describe(&shim));
+        }
+    }
+    let phase = if processes.is_empty() {
+        Phase::Down
+    } else {
+        Phase::Unattended
+    };
+    Ok(Status {
+        header: Header::new(Status::FORMAT, Status::VERSION),
+        app: app.to_owned(),
+        environment: environment.to_owned(),
+        instance: instance.to_owned(),
+        phase,
+        release: Intent::load(env)?
+            .release
+            .map(|release| release.to_string()),
+        processes,
+        urls: Vec::new(),
+    })
+}
+
+fn describe(shim: &Shim) -> ProcessStatus {
+    let usage = usage::of_tree(shim.shim).unwrap_or_default();
+    let program = shim
+        .program
+        .as_ref()
+        .filter(|program| program.process.is_alive());
+    ProcessStatus {
+        kind: ProcessKind::Shim,
+        name: shim.instance.clone(),
+        of: None,
+        pid: program.map_or(Some(shim.shim.pid), |program| Some(program.process.pid)),
+        state: if program.is_some() {
+            ProcessState::Ready
+        } else {
+            ProcessState::Unready
+        },
+        isolation: program.map_or_else(|| "by convention".into(), |program| program.class.clone()),
+        cpu_ms: usage.cpu_ms,
+        cpu_millis: None,
+        rss_bytes: usage.rss_bytes,
+        restarts: 0,
+        release: None,
+        reason: Some("no supervisor lives".into()),
+    }
+}
+
+/// The records of this boot.
+fn shims(env: &EnvDir) -> Vec<Shim> {
+    let boot = process::boot_id().unwrap_or_default();
+    let mut dirs: Vec<PathBuf> = vec![env.path().join("keeper")];
+    if let Ok(entries) = std::fs::read_dir(env.path().join("replicas")) {
+        dirs.extend(entries.filter_map(Result::ok).map(|entry| entry.path()));
+    }
+    dirs.sort();
+    dirs.into_iter()
+        .filter_map(|dir| state::load::<Shim>(&dir.join("shim.json"), SHIM).ok())
+        .filter(|shim| shim.boot_id == boot)
+        .collect()
+}
+
+/// Deletes databases, volumes, secrets and what is known of them. Nothing of the environment may run.
+pub(crate) fn delete_data(env: &EnvDir) -> Result<(), LocalError> {
+    // The intent goes first: with it gone, migrations run again whatever else is left by a crash in between.
+    for name in [
+        "state.json",
+        "journal",
+        "resources",
+        "volumes",
+        "secrets",
+        "replicas",
+    ] {
+        let path = env.path().join(name);
+        let removed = if path.is_dir() {
+            std::fs::remove_dir_all(&path)
+        } else {
+            std::fs::remove_file(&path)
+        };
+        match removed {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(at("delete", &path)(error).into()),
+        }
+    }
+    Ok(())
+}
