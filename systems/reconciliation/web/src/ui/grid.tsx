@@ -6,6 +6,8 @@ import { useCallback, useEffect, useId, useRef, useState, type KeyboardEvent, ty
 
 /** Must equal `--row-height` of the style sheet. */
 const ROW_HEIGHT = 36
+/** Must equal `--head-height`: the head stays in sight and covers as much of the rows. */
+const HEAD_HEIGHT = 33
 /** Rows kept above and below the window, so that a fast wheel does not show holes. */
 const OVERSCAN = 12
 /** Browsers stop at about 33 million pixels of height; longer lists are reached by filtering. */
@@ -71,7 +73,10 @@ export function Grid<T>(props: GridProps<T>) {
     const box = scroller.current
     if (!box) return
     if (to * ROW_HEIGHT < box.scrollTop) box.scrollTop = to * ROW_HEIGHT
-    else if ((to + 1) * ROW_HEIGHT > box.scrollTop + box.clientHeight) box.scrollTop = (to + 1) * ROW_HEIGHT - box.clientHeight
+    else {
+      const below = (to + 1) * ROW_HEIGHT + HEAD_HEIGHT - box.clientHeight
+      if (below > box.scrollTop) box.scrollTop = below
+    }
   }
 
   const onKeyDown = (event: KeyboardEvent) => {
@@ -92,6 +97,7 @@ export function Grid<T>(props: GridProps<T>) {
   return (
     <div className={`grid grid-${props.layout}`}>
       <div
+        ref={scroller}
         className="grid-frame"
         role="grid"
         aria-label={props.label}
@@ -100,6 +106,7 @@ export function Grid<T>(props: GridProps<T>) {
         aria-activedescendant={rows[active] === undefined ? undefined : `${id}-${active}`}
         tabIndex={0}
         onKeyDown={onKeyDown}
+        onScroll={measure}
       >
         <div role="rowgroup" className="grid-head">
           <div role="row" aria-rowindex={1} className="grid-row">
@@ -109,39 +116,37 @@ export function Grid<T>(props: GridProps<T>) {
             ))}
           </div>
         </div>
-        <div ref={scroller} role="rowgroup" className="grid-scroll" onScroll={measure}>
-          <div role="presentation" className="grid-space" style={{ height: total * ROW_HEIGHT }}>
-            {shown.map((index) => {
-              const row = rows[index]
-              const key = row === undefined ? null : keyOf(row)
-              const selected = key !== null && (selection?.keys.has(key) ?? false)
-              return (
-                <div
-                  key={index}
-                  id={`${id}-${index}`}
-                  role="row"
-                  aria-rowindex={index + 2}
-                  aria-selected={selection ? selected : undefined}
-                  className={`grid-row ${index === active ? 'is-active' : ''} ${selected ? 'is-selected' : ''} ${row === undefined ? 'is-loading' : props.toneOf?.(row) ?? ''} ${onOpen ? 'can-open' : ''}`}
-                  style={{ transform: `translateY(${index * ROW_HEIGHT}px)` }}
-                  onClick={() => { setActive(index); if (row !== undefined) onOpen?.(row) }}
-                >
-                  {selection && (
-                    <div role="gridcell" className="grid-cell cell-pick" onClick={(event) => event.stopPropagation()}>
-                      {row !== undefined && selection.can(row) && (
-                        <input type="checkbox" tabIndex={-1} checked={selected} aria-label={selection.labelOf(row)} onChange={() => { setActive(index); selection.toggle(row) }} />
-                      )}
-                    </div>
-                  )}
-                  {columns.map((c) => (
-                    <div key={c.key} role="gridcell" className={`grid-cell cell-${c.key} ${c.align === 'right' ? 'right' : ''}`}>
-                      {row === undefined ? <span className="cell-wait" /> : c.render(row)}
-                    </div>
-                  ))}
-                </div>
-              )
-            })}
-          </div>
+        <div role="rowgroup" className="grid-space" style={{ height: total * ROW_HEIGHT }}>
+          {shown.map((index) => {
+            const row = rows[index]
+            const key = row === undefined ? null : keyOf(row)
+            const selected = key !== null && (selection?.keys.has(key) ?? false)
+            return (
+              <div
+                key={index}
+                id={`${id}-${index}`}
+                role="row"
+                aria-rowindex={index + 2}
+                aria-selected={selection ? selected : undefined}
+                className={`grid-row ${index === active ? 'is-active' : ''} ${selected ? 'is-selected' : ''} ${row === undefined ? 'is-loading' : props.toneOf?.(row) ?? ''} ${onOpen ? 'can-open' : ''}`}
+                style={{ transform: `translateY(${index * ROW_HEIGHT}px)` }}
+                onClick={() => { setActive(index); if (row !== undefined) onOpen?.(row) }}
+              >
+                {selection && (
+                  <div role="gridcell" className="grid-cell cell-pick" onClick={(event) => event.stopPropagation()}>
+                    {row !== undefined && selection.can(row) && (
+                      <input type="checkbox" tabIndex={-1} checked={selected} aria-label={selection.labelOf(row)} onChange={() => { setActive(index); selection.toggle(row) }} />
+                    )}
+                  </div>
+                )}
+                {columns.map((c) => (
+                  <div key={c.key} role="gridcell" className={`grid-cell cell-${c.key} ${c.align === 'right' ? 'right' : ''}`}>
+                    {row === undefined ? <span className="cell-wait" /> : c.render(row)}
+                  </div>
+                ))}
+              </div>
+            )
+          })}
         </div>
       </div>
       {total === 0 && empty && <div className="grid-empty">{empty}</div>}

@@ -1,0 +1,314 @@
+// The way of a preparer from login to export, in a real browser against a running system.
+//
+//   node journey.mjs --base http://127.0.0.1:8080 --email preparer@example.com --password … \
+//        --left left.csv --right right.csv --truth truth.csv [--shots DIR] [--insecure]
+//        [--auditor EMAIL] [--admin EMAIL] [--manager EMAIL]   more screens, with the same password or --NAME-password
+//
+// Every count on the page and every exported row is held against the truth file. The exit code says it all.
+import { readFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import { openBrowser } from './browser.mjs'
+import { Report } from './report.mjs'
+import { readExport, readTruth } from './truth.mjs'
+
+const text = { type: 'string' }
+const { values: args } = parseArgs({
+  options: {
+    base: { type: 'string', default: 'http://127.0.0.1:8080' },
+    email: text, password: text, left: text, right: text, truth: text, shots: text,
+    auditor: text, 'auditor-password': text, admin: text, 'admin-password': text, manager: text, 'manager-password': text,
+    insecure: { type: 'boolean', default: false },
+  },
+})
+for (const name of ['email', 'password', 'left', 'right', 'truth']) {
+  if (!args[name]) {
+    console.error(`--${name} is missing`)
+    process.exit(2)
+  }
+}
+
+/** Storing 100,000 rows and matching them, on a machine that does other things as well. */
+const SLOW = { timeout: 180_000 }
+
+const { page, troubles, close } = await openBrowser({ ignoreTls: args.insecure })
+page.setDefaultTimeout(20_000)
+const report = new Report(page, args.shots)
+const go = (path) => page.goto(args.base + path)
+const number = async (locator) => Number((await locator.innerText()).split('\n')[0].replaceAll(/[^\d]/g, ''))
+const count = (side, state) => page.getByTestId(`${side}-${state}`)
+
+/** A password that is wrong on purpose makes the browser log a failed request; that one is expected. */
+async function forgiving(pattern, work) {
+  const before = troubles.length
+  await work()
+  const kept = troubles.splice(before).filter((t) => !pattern.test(t))
+  troubles.push(...kept)
+}
+
+async function logIn(email, password) {
+  await page.getByLabel('E-mail').fill(email)
+  await page.getByLabel('Password').fill(password)
+  await page.getByRole('button', { name: 'Log in' }).click()
+  await page.getByRole('navigation', { name: 'Main' }).waitFor()
+}
+
+async function login() {
+  await go('/')
+  await page.getByRole('heading', { name: 'Log in' }).waitFor()
+  await report.screen('01-login')
+  await forgiving(/401/, async () => {
+    await page.getByLabel('E-mail').fill(args.email)
+    await page.getByLabel('Password').fill('this is not it')
+    await page.getByRole('button', { name: 'Log in' }).click()
+    await page.getByRole('alert').waitFor()
+    report.check('a wrong password is explained in plain words', /do not belong together/.test(await page.getByRole('alert').innerText()))
+    await report.screen('02-login-refused')
+  })
+  await logIn(args.email, args.password)
+  const token = await page.evaluate(() => Object.keys(localStorage))
+  report.check('no access token is left in storage', token.every((key) => key !== 'access_token'), token.join())
+  await page.getByRole('heading', { level: 1, name: 'Dashboard' }).waitFor()
+}
+
+async function sources() {
+  await page.getByRole('link', { name: 'Sources' }).click()
+  await page.getByRole('heading', { level: 2, name: 'Bank' }).waitFor()
+  await report.screen('03-sources')
+}
+
+async function upload() {
+  await page.getByRole('link', { name: 'Upload', exact: true }).click()
+  await page.locator('input[name=left-file]').waitFor({ state: 'attached' })
+  await report.screen('04-upload-empty')
+  const rejected = {}
+  for (const side of ['left', 'right']) {
+    await page.locator(`select[name=${side}-source]`).selectOption({ label: side === 'left' ? 'Bank' : 'Ledger' })
+    await page.locator(`input[name=${side}-file]`).setInputFiles(args[side])
+    const card = page.locator(`.upload-${side}`)
+    await card.getByRole('button', { name: 'Upload' }).click()
+    await card.getByTestId('accepted').waitFor(SLOW)
+    const lines = (await readFile(args[side], 'utf8')).split('\n').filter(Boolean).length - 1
+    const [accepted, duplicate, bad] = await Promise.all(['accepted', 'duplicate', 'rejected'].map((id) => number(card.getByTestId(id))))
+    report.equal(`every row of the ${side} file is accounted for`, accepted + duplicate + bad, lines)
+    rejected[side] = { duplicate, bad }
+  }
+  await report.screen('05-upload-done')
+  return rejected
+}
+
+async function run() {
+  await page.getByRole('link', { name: 'Start a run' }).click()
+  await page.locator('.passes li').first().waitFor()
+  await report.screen('06-new-run')
+  await page.getByRole('button', { name: 'Start run' }).click()
+  const live = page.getByTestId('live')
+  const summary = page.getByTestId('summary')
+  await live.or(summary).first().waitFor()
+  // The run may be quick; the live view stays for a second after its end.
+  const phases = new Set()
+  const moving = page.locator('[data-testid=live]:not([data-phase=waiting])')
+  await moving.or(summary).first().waitFor(SLOW)
+  if (await live.isVisible()) {
+    phases.add(await live.getAttribute('data-phase'))
+    if (args.shots) await report.page.screenshot({ path: `${args.shots}/07-live-light.png` })
+    await report.axe('07-live, light')
+  }
+  await summary.waitFor(SLOW)
+  report.check('the live view showed the run by WebSocket', [...phases].some((p) => p === 'running' || p === 'done'), [...phases].join() || 'never seen')
+  await report.screen('08-result')
+}
+
+/** What the ingestion refused is in the truth file, too, but no part of a run. */
+async function counts(truth, ingest) {
+  for (const side of ['left', 'right']) {
+    for (const state of ['matched', 'suggested', 'unmatched']) {
+      report.equal(`${side} rows ${state}`, await number(count(side, state)), truth.counts[side][state] ?? 0)
+    }
+    const duplicates = (await number(count(side, 'duplicate'))) + ingest[side].duplicate
+    report.check(`${side} duplicates`, duplicates >= (truth.counts[side].duplicate ?? 0), `${duplicates}, wanted ${truth.counts[side].duplicate ?? 0}`)
+  }
+}
+
+async function workspace(truth) {
+  await page.getByRole('link', { name: 'Open workspace' }).click()
+  const left = page.getByRole('grid').first()
+  await left.getByRole('row').nth(1).waitFor()
+  for (const state of ['Matched', 'Suggested', 'Unmatched']) {
+    await page.locator('.filter', { hasText: state }).filter({ hasNotText: state === 'Matched' ? 'Unmatched' : '§' }).click()
+    await page.waitForURL(new RegExp(`state=${state.toLowerCase()}`))
+    for (const side of ['left', 'right']) {
+      report.equal(`the ${side} table filtered by ${state.toLowerCase()}`, await number(page.getByTestId(`${side}-total`)), truth.counts[side][state.toLowerCase()] ?? 0)
+    }
+    if (state === 'Suggested') await report.screen('10-workspace-suggested', { full: false })
+  }
+  await page.locator('.filter-all').click()
+  await page.locator('.pane-left .grid-space .badge').first().waitFor()
+  await report.screen('09-workspace-all', { full: false })
+}
+
+/** By keyboard: into the table, down to a row, enter, read why, escape. */
+async function evidence() {
+  await page.locator('.filter-matched').click()
+  await page.waitForURL(/state=matched/)
+  const grid = page.getByTestId('pane-left').getByRole('grid')
+  await grid.locator('.cell-amount').nth(3).waitFor()
+  await grid.focus()
+  await page.keyboard.press('ArrowDown')
+  await page.keyboard.press('ArrowDown')
+  await page.keyboard.press('Enter')
+  await page.getByTestId('evidence').waitFor()
+  const rows = await page.getByTestId('evidence').locator('tbody tr').count()
+  report.check('a match opened by keyboard shows why it was made', rows > 0)
+  await report.screen('11-match-evidence', { full: false })
+  await page.keyboard.press('Escape')
+  await page.getByTestId('match-detail').waitFor({ state: 'detached' })
+}
+
+/** Deep in a long table: the end of it is reached, and the document holds only what is in sight. */
+async function scroll(truth) {
+  const pane = page.getByTestId('pane-left')
+  await pane.getByRole('grid').focus()
+  await page.keyboard.press('End')
+  const last = pane.locator(`[role=row][aria-rowindex="${(truth.counts.left.matched ?? 0) + 1}"] .cell-amount`)
+  await last.waitFor(SLOW)
+  await page.waitForFunction((el) => /\d/.test(el?.textContent ?? ''), await last.elementHandle(), SLOW)
+  const drawn = await pane.getByRole('row').count()
+  report.check('a long table draws only the rows in sight', drawn < 120, `${drawn} rows in the document`)
+}
+
+async function pickByHand() {
+  await page.locator('.filter-unmatched').click()
+  await page.waitForURL(/state=unmatched/)
+  for (const side of ['left', 'right']) {
+    const box = page.getByTestId(`pane-${side}`).getByRole('checkbox').first()
+    await box.waitFor()
+    await box.check()
+  }
+  const verdict = await page.getByTestId('difference').innerText()
+  report.check('the difference of picked rows is shown', /Off by|agree|currencies/.test(verdict), verdict)
+  await report.screen('12-manual-match', { full: false })
+  await page.getByRole('button', { name: 'Clear' }).click()
+}
+
+async function exceptions() {
+  await page.locator('.tabs').getByRole('link', { name: /Exceptions/ }).click()
+  await page.locator('.grid-exceptions .cell-amount').nth(2).waitFor()
+  await report.screen('13-exceptions', { full: false })
+  await page.locator('.grid-space .grid-row').first().click()
+  await page.getByTestId('exception-detail').waitFor()
+  await report.screen('14-exception', { full: false })
+  await page.keyboard.press('Escape')
+}
+
+async function exports(truth) {
+  await page.locator('.tabs').getByRole('link', { name: 'Export' }).click()
+  await report.screen('15-export')
+  for (const kind of ['matched', 'unmatched', 'exceptions', 'summary']) {
+    for (const fmt of ['CSV', 'JSON']) {
+      const [file] = await Promise.all([
+        page.waitForEvent('download', SLOW),
+        page.getByRole('button', { name: `Download ${kind} as ${fmt}` }).click(),
+      ])
+      const content = await readFile(await file.path(), 'utf8')
+      if (fmt === 'JSON') {
+        const document = JSON.parse(content)
+        report.equal(`${kind}.json holds as many items as it says`, document.items.length, document.rows)
+      } else if (kind === 'matched') checkMatched(readExport(content), truth)
+      else report.check(`${kind}.csv ends with a true trailer`, readExport(content).length >= 0)
+    }
+  }
+}
+
+/** One exported line is one row of one side. */
+function checkMatched(rows, truth) {
+  for (const side of ['left', 'right']) {
+    const mine = rows.filter((row) => row.side === side && !/^(suggested|rejected)$/.test(row.status ?? row.state ?? ''))
+    report.equal(`matched.csv, ${side} rows`, mine.length, truth.counts[side].matched ?? 0)
+    if (truth.matched[side].size === 0) continue
+    const ids = new Set(mine.map((row) => row.ext_id))
+    const missing = [...truth.matched[side]].filter((id) => !ids.has(id))
+    report.check(`matched.csv holds the very rows of the truth, ${side}`, missing.length === 0, `${missing.length} missing, first ${missing[0]}`)
+  }
+}
+
+async function dashboard() {
+  await page.getByRole('link', { name: 'Runs' }).first().click()
+  await page.locator('.row-link').first().waitFor()
+  await report.screen('16-runs')
+  await page.getByRole('link', { name: 'Dashboard' }).click()
+  await page.getByTestId('match-rate').waitFor()
+  await report.screen('17-dashboard')
+}
+
+/** A reload keeps the login; leaving ends it; another tab's address then asks for a login. */
+async function leave() {
+  await page.reload()
+  await page.getByTestId('match-rate').waitFor()
+  report.check('a reload keeps the login', true)
+  await logOut()
+}
+
+async function logOut() {
+  await page.getByRole('button', { name: 'Log out' }).click()
+  await page.getByRole('heading', { name: 'Log in' }).waitFor()
+}
+
+async function otherRoles() {
+  if (args.auditor) {
+    await logIn(args.auditor, args['auditor-password'] ?? args.password)
+    report.equal('an auditor is not offered an upload', await page.getByRole('link', { name: 'Upload', exact: true }).count(), 0)
+    await page.getByRole('link', { name: 'Audit' }).click()
+    await page.locator('tbody tr').first().waitFor()
+    await page.getByRole('button', { name: 'Verify the chain' }).click()
+    await page.getByText(/The chain of/).waitFor()
+    await report.screen('18-audit', { full: false })
+    await logOut()
+  }
+  if (args.manager) {
+    await logIn(args.manager, args['manager-password'] ?? args.password)
+    await go('/sources')
+    await page.getByRole('button', { name: 'New source' }).click()
+    await page.getByRole('dialog').waitFor()
+    await report.screen('19-new-source', { full: false })
+    await page.keyboard.press('Escape')
+    await logOut()
+  }
+  if (args.admin) {
+    await logIn(args.admin, args['admin-password'] ?? args.password)
+    await go('/users')
+    await page.locator('tbody tr').first().waitFor()
+    report.equal('an administrator is not offered the runs', await page.getByRole('link', { name: 'Runs' }).count(), 0)
+    await report.screen('20-users')
+    await logOut()
+  }
+}
+
+const steps = async () => {
+  const truth = await readTruth(args.truth)
+  await login()
+  await sources()
+  const ingest = await upload()
+  await run()
+  await counts(truth, ingest)
+  await workspace(truth)
+  await evidence()
+  await scroll(truth)
+  await pickByHand()
+  await exceptions()
+  await exports(truth)
+  await dashboard()
+  await leave()
+  await otherRoles()
+}
+
+try {
+  await steps()
+} catch (error) {
+  report.failures.push(`the journey ended early: ${error.message}`)
+  console.log(`FAIL the journey ended early: ${error.stack}`)
+  if (args.shots) await page.screenshot({ path: `${args.shots}/99-where-it-ended.png` }).catch(() => undefined)
+}
+report.check('no error, no warning and no policy violation in the console', troubles.length === 0, troubles.join(' | '))
+await close()
+console.log(`${report.checks} checks on ${report.screens} screens, ${report.failures.length} failed`)
+process.exitCode = report.failures.length === 0 ? 0 : 1
