@@ -199,13 +199,13 @@ impl<'a> State<'a> {
             MatchOutcome::Confirmed if !ambiguous => MatchStatus::Confirmed,
             MatchOutcome::Confirmed | MatchOutcome::Suggested => MatchStatus::Suggested,
         };
-        let stats = self.stats();
+        let counts = self.stats();
         match status {
-            MatchStatus::Confirmed => stats.confirmed += 1,
-            MatchStatus::Suggested => stats.suggested += 1,
+            MatchStatus::Confirmed => counts.confirmed += 1,
+            MatchStatus::Suggested => counts.suggested += 1,
         }
         // A rule set has at most 64 passes.
-        let pass = u8::try_from(stats.pass).unwrap_or(u8::MAX);
+        let pass = u8::try_from(counts.pass).unwrap_or(u8::MAX);
         self.left_claims[left as usize] = Claim {
             right,
             pass,

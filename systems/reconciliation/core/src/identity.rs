@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use sha2::{Digest, Sha256};
 
+use crate::date::Day;
 use crate::txn::TxnStore;
 
 /// What makes a row the same row in another file of the source. Stored: the formula is part of the data's format, and the
@@ -80,7 +81,7 @@ impl Hasher {
     fn content(&mut self, store: &TxnStore, row: usize) {
         let txn = store.get(row);
         self.0.update(txn.booking_date.days().to_le_bytes());
-        let value_date = txn.value_date.map_or(i32::MIN, |day| day.days());
+        let value_date = txn.value_date.map_or(i32::MIN, Day::days);
         self.0.update(value_date.to_le_bytes());
         self.0.update(txn.amount_minor.to_le_bytes());
         self.0.update(txn.ccy.code());

@@ -22,4 +22,5 @@ pub mod money;
 pub mod normalise;
 pub mod outcome;
 pub mod rules;
+pub mod synth;
 pub mod txn;

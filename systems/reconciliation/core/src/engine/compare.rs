@@ -80,7 +80,7 @@ impl Checks {
         let mut date_score = FULL_SCORE;
         for window in &self.windows {
             let days = day_distance(window.calendar, from, to);
-            if !in_window(window, days) {
+            if !in_window(*window, days) {
                 return None;
             }
             let most = window.before.max(window.after);
@@ -184,7 +184,7 @@ pub(super) fn day_distance(calendar: Calendar, left: Day, right: Day) -> i32 {
     }
 }
 
-pub(super) fn in_window(window: &DateWindow, days: i32) -> bool {
+pub(super) fn in_window(window: DateWindow, days: i32) -> bool {
     -i32::from(window.before) <= days && days <= i32::from(window.after)
 }
 

@@ -62,7 +62,7 @@ pub fn evidence(
                     left: a.to_string(),
                     right: b.to_string(),
                     value: (-days).to_string(),
-                    pass: compare::in_window(window, days),
+                    pass: compare::in_window(*window, days),
                 });
             }
             // Validation refuses passes with these; there is nothing to show.

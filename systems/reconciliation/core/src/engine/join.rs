@@ -3,6 +3,8 @@
 //! Hashes of keys are scattered into partitions that fit the cache, sorted there, and merged: equal hashes of both sides meet
 //! without a random access to memory. Only then are the keys themselves compared, byte by byte.
 
+use std::cmp::Ordering;
+
 use super::compare::Checks;
 use super::keys::{KeyScratch, SideKeys};
 use super::solve::Solver;
@@ -49,7 +51,7 @@ pub(super) fn run_pass(pass: &Pass, seed: u64, state: &mut State<'_>) -> Result<
     let step = lefts.count().div_ceil(REPORTS);
     for partition in 0..lefts.count() {
         merge(lefts.sorted(partition), rights.sorted(partition), |run| {
-            solver.take(run, state)
+            solver.take(run, state);
         });
         if (partition + 1) % step == 0 {
             state.report(rows * (partition + 1) / lefts.count())?;
@@ -141,22 +143,22 @@ fn merge<'a>(lefts: &'a [u64], rights: &'a [u64], mut found: impl FnMut(Run<'a>)
     let (mut l, mut r) = (0, 0);
     while l < lefts.len() && r < rights.len() {
         let (left, right) = (lefts[l] >> 32, rights[r] >> 32);
-        if left < right {
-            l += 1;
-        } else if left > right {
-            r += 1;
-        } else {
-            let (from_l, from_r) = (l, r);
-            while l < lefts.len() && lefts[l] >> 32 == left {
-                l += 1;
+        match left.cmp(&right) {
+            Ordering::Less => l += 1,
+            Ordering::Greater => r += 1,
+            Ordering::Equal => {
+                let (from_l, from_r) = (l, r);
+                while l < lefts.len() && lefts[l] >> 32 == left {
+                    l += 1;
+                }
+                while r < rights.len() && rights[r] >> 32 == left {
+                    r += 1;
+                }
+                found(Run {
+                    lefts: &lefts[from_l..l],
+                    rights: &rights[from_r..r],
+                });
             }
-            while r < rights.len() && rights[r] >> 32 == left {
-                r += 1;
-            }
-            found(Run {
-                lefts: &lefts[from_l..l],
-                rights: &rights[from_r..r],
-            });
         }
     }
 }
