@@ -4,6 +4,8 @@ mod command;
 mod edge;
 mod resource;
 mod service;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
