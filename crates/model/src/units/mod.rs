@@ -14,6 +14,7 @@ mod image_ref;
 mod percent;
 mod rate;
 
+pub(crate) use address::is_host;
 pub use address::{HostPort, Origin, PortRef};
 pub use bound::{Bound, Comparison, Dimension, Quantity};
 pub use bytes::Bytes;
