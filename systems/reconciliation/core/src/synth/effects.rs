@@ -132,6 +132,11 @@ impl<'a> Maker<'a> {
             let id = left.ext_id.replacen('B', "E2E", 1);
             left.ext_id.clone_from(&id);
             right.ext_id = id;
+            if self.rng.flip() {
+                // Nothing but the id ties these two together.
+                right.reference.clear();
+                right.booking = later(left.booking, self.rng.between(0, 15));
+            }
         } else if self.rng.in_thousand(100) {
             right.reference = names::respelt(&right.reference, self.rng);
         }

@@ -53,6 +53,16 @@ fn found(side: Side, file: &Ingested, other: &Ingested, outcome: &Outcome) -> Ve
 type Found = (RowState, Option<u64>);
 
 fn ends_in_the_truth(config: &Config) {
+    let wrong = wrong_rows(config, &RuleSet::bank_default());
+    assert!(
+        wrong.is_empty(),
+        "{} rows differ: {:#?}",
+        wrong.len(),
+        &wrong[..wrong.len().min(10)]
+    );
+}
+
+fn wrong_rows(config: &Config, rules: &RuleSet) -> Vec<String> {
     let data = generate(config);
     let (left, right, truth) = files(&data);
     let limits = Limits::default();
@@ -62,11 +72,10 @@ fn ends_in_the_truth(config: &Config) {
         (left.rows_in, right.rows_in),
         (config.rows.into(), config.rows.into())
     );
-    let rules = RuleSet::bank_default();
     let options = RunOptions {
         hash_seed: config.seed,
     };
-    let outcome = run(&rules, &left.store, &right.store, options, &mut |_| {
+    let outcome = run(rules, &left.store, &right.store, options, &mut |_| {
         ControlFlow::Continue(())
     })
     .unwrap();
@@ -107,12 +116,7 @@ fn ends_in_the_truth(config: &Config) {
             ));
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} rows differ: {:#?}",
-        wrong.len(),
-        &wrong[..wrong.len().min(10)]
-    );
+    wrong
 }
 
 #[test]
@@ -211,4 +215,23 @@ fn every_effect_and_every_state_occurs_in_the_documented_mix() {
         *states.entry(truth.state).or_default() += 1;
     }
     assert_eq!((effects.len(), states.len()), (11, RowState::ALL.len()));
+}
+
+#[test]
+fn other_rules_do_not_end_in_the_truth() {
+    use crate::rules::{Calendar, Comparator, DateWindow};
+    for place in 0..RuleSet::bank_default().passes.len() {
+        let mut rules = RuleSet::bank_default();
+        rules.passes[place].enabled = false;
+        let wrong = wrong_rows(&Config::new(2_000, 5), &rules);
+        assert!(!wrong.is_empty(), "without pass {place} nothing is missed");
+    }
+    let mut narrow = RuleSet::bank_default();
+    let window = DateWindow {
+        before: 3,
+        after: 2,
+        calendar: Calendar::Calendar,
+    };
+    narrow.passes[1].compare[1] = Comparator::DateWindow(window);
+    assert!(!wrong_rows(&Config::new(2_000, 5), &narrow).is_empty());
 }
