@@ -110,6 +110,8 @@ async function run() {
   await moving.or(summary).first().waitFor(SLOW)
   if (await live.isVisible()) {
     phases.add(await live.getAttribute('data-phase'))
+    // A picture from the middle, where there is one; a quick run may already be at its end.
+    await page.waitForFunction(() => (document.querySelector('progress')?.position ?? 1) > 0.45, undefined, SLOW).catch(() => undefined)
     if (args.shots) await report.page.screenshot({ path: `${args.shots}/07-live-light.png` })
     await report.axe('07-live, light')
   }
@@ -142,7 +144,7 @@ async function workspace(truth) {
     if (state === 'Suggested') await report.screen('10-workspace-suggested', { full: false })
   }
   await page.locator('.filter-all').click()
-  await page.locator('.pane-left .grid-space .badge').first().waitFor()
+  await page.locator('.pane-left .grid-space .cell-state .icon').first().waitFor()
   await report.screen('09-workspace-all', { full: false })
 }
 

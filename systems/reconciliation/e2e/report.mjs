@@ -31,6 +31,8 @@ export class Report {
     if (this.shots) await mkdir(this.shots, { recursive: true })
     for (const theme of ['light', 'dark']) {
       await this.page.emulateMedia({ colorScheme: theme, reducedMotion: 'reduce' })
+      // The new colours are painted with the frame after the next.
+      await this.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))
       if (this.shots) await this.page.screenshot({ path: join(this.shots, `${name}-${theme}.png`), fullPage: full })
       await this.axe(`${name}, ${theme}`)
     }

@@ -49,7 +49,7 @@ export function Shell({ path, children }: { path: string; children: ReactNode })
   return (
     <div className="shell">
       <a className="skip" href="#main" onClick={(e) => { e.preventDefault(); main.current?.focus() }}>Skip to content</a>
-      <aside className="side">
+      <header className="side"><div className="side-in">
         <div className="brand"><Mark /><span>Reconciliation</span></div>
         <nav aria-label="Main">
           <ul className="places">
@@ -63,17 +63,19 @@ export function Shell({ path, children }: { path: string; children: ReactNode })
           </ul>
         </nav>
         <div className="who">
-          <ThemeSwitch />
+          <div className="who-tools">
+            <ThemeSwitch />
+            <Button look="quiet" icon="logout" aria-label="Log out" title="Log out" onClick={() => void logOut()} />
+          </div>
           <div className="who-card">
             <span className="avatar" aria-hidden="true">{user.email.charAt(0).toUpperCase()}</span>
             <div className="who-text">
               <p className="who-mail" title={user.email}>{user.email}</p>
               <p className="who-role">{roleName(user.role)}</p>
             </div>
-            <Button look="quiet" icon="logout" aria-label="Log out" title="Log out" onClick={() => void logOut()} />
           </div>
         </div>
-      </aside>
+      </div></header>
       <main id="main" ref={main} tabIndex={-1}>{children}</main>
     </div>
   )

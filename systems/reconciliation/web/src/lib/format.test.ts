@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { formatBytes, formatDate, formatDuration, formatShare, humanise, plural } from './format'
+import { formatBytes, formatDate, formatDay, formatDuration, formatShare, humanise, plural } from './format'
 
 describe('figures in words', () => {
   it('never rounds a share up to all or down to nothing', () => {
@@ -21,6 +21,7 @@ describe('figures in words', () => {
     expect(formatDate('2026-01-31')).toBe('31 Jan 2026')
     expect(formatDate('not a date')).toBe('not a date')
     expect(formatDate(null)).toBe('–')
+    expect(formatDay('2026-01-31')).toBe('31 Jan 26')
   })
 
   it('counts, sizes and names', () => {

@@ -32,6 +32,11 @@ export function formatDate(iso: string | null | undefined): string {
   return Number.isNaN(at.getTime()) ? iso : DAY.format(at)
 }
 
+/** A date for narrow columns: `31 Jan 26`. */
+export function formatDay(iso: string | null | undefined): string {
+  return formatDate(iso).replace(/ \d\d(\d\d)$/, ' $1')
+}
+
 /** An instant in the reader's own time zone, without the year. */
 export function formatInstant(iso: string | null | undefined): string {
   if (!iso) return '–'

@@ -1,7 +1,7 @@
 import { useState, type FormEvent } from 'react'
 import * as api from '../api/routes'
 import type { RunItem } from '../api/types'
-import { plural } from '../lib/format'
+import { humanise, plural } from '../lib/format'
 import { balanceOf, formatMoney, sumByCurrency, type Balance } from '../lib/money'
 import { useAction } from '../lib/use-action'
 import { Button, ErrorNote } from '../ui/basics'
@@ -60,7 +60,7 @@ function Sum({ side, rows }: { side: 'left' | 'right'; rows: readonly RunItem[] 
   const sums = [...sumByCurrency(rows)]
   return (
     <div className={`balance-sum balance-${side}`}>
-      <p className="sub">{plural(rows.length, 'row')} picked on the {side}</p>
+      <p className="sub">{humanise(side)}, {plural(rows.length, 'row')}</p>
       <p className="balance-figure num" data-testid={`sum-${side}`}>
         {sums.length === 0 ? '–' : sums.map(([ccy, sum]) => formatMoney(sum, ccy)).join(' + ')}
       </p>
@@ -70,7 +70,7 @@ function Sum({ side, rows }: { side: 'left' | 'right'; rows: readonly RunItem[] 
 
 function verdictOf(balance: Balance): string {
   switch (balance.kind) {
-    case 'empty': return 'Pick unmatched rows on both sides'
+    case 'empty': return 'Pick rows on both sides'
     case 'one-sided': return 'Pick the other side too'
     case 'mixed': return `Not across currencies: ${balance.currencies.join(', ')}`
     case 'balanced': return 'The sides agree'

@@ -1,7 +1,7 @@
 import { useDeferredValue, useState } from 'react'
 import * as api from '../api/routes'
 import type { ExceptionItem } from '../api/types'
-import { formatCount, formatDate, humanise } from '../lib/format'
+import { formatCount, formatDay, humanise } from '../lib/format'
 import { formatMinor } from '../lib/money'
 import { usePaged } from '../lib/use-paged'
 import { Badge, Empty, ErrorNote, PageHead, SearchField, type Tone } from '../ui/basics'
@@ -34,11 +34,11 @@ const COLUMNS: readonly Column<ExceptionItem>[] = [
   { key: 'status', title: 'Status', render: (e) => <ExceptionStatus status={e.status} /> },
   { key: 'reason', title: 'Reason', render: (e) => humanise(e.reason_code) },
   { key: 'side', title: 'Side', render: (e) => <><span className={`side-dot side-dot-${e.side}`} />{humanise(e.side)}</> },
-  { key: 'date', title: 'Booked', render: (e) => formatDate(e.txn.booking_date) },
+  { key: 'date', title: 'Booked', render: (e) => formatDay(e.txn.booking_date) },
   { key: 'reference', title: 'Reference', render: (e) => e.txn.reference || '–' },
   { key: 'party', title: 'Counterparty', render: (e) => e.txn.counterparty || '–' },
   { key: 'age', title: 'Age', align: 'right', render: (e) => `${e.age_days} d` },
-  { key: 'due', title: 'Due', render: (e) => formatDate(e.due_at) },
+  { key: 'due', title: 'Due', render: (e) => formatDay(e.due_at) },
   { key: 'amount', title: 'Amount', align: 'right', render: (e) => <>{formatMinor(e.txn.amount_minor, e.txn.ccy)}<span className="ccy">{e.txn.ccy}</span></> },
 ]
 

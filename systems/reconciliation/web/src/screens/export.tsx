@@ -20,7 +20,7 @@ export function ExportTab({ run }: { run: Run }) {
   return (
     <>
       <p className="lead">Each file ends with its row count and a SHA-256 of everything before it.</p>
-      <div className="cards">
+      <div className="cards exports">
         {KINDS.map((k) => (
           <Card key={k.kind} title={k.name} actions={<span className="sub num">{k.count(run)}</span>}>
             <p>{k.text}</p>

@@ -72,7 +72,7 @@ export function LiveView({ run, onEnd }: { run: Run; onEnd: () => void }) {
           <div><dt>Time left</dt><dd>{live.etaMs === null ? '–' : formatDuration(live.etaMs)}</dd></div>
         </dl>
       </Card>
-      <Card title="Passes"><PassBars passes={live.passes} /></Card>
+      <Card title="Passes"><PassBars passes={live.passes} rows={live.total} /></Card>
     </div>
   )
 }
@@ -84,9 +84,9 @@ function headline(live: LiveRun): string {
   return `Pass: ${live.passes.find((p) => p.state === 'running')?.name ?? 'between passes'}`
 }
 
-/** One lane for each pass; its length is what the pass found, against the pass that found most. */
-export function PassBars({ passes }: { passes: readonly PassProgress[] }) {
-  const most = Math.max(1, ...passes.map((p) => p.found))
+/** One lane for each pass. A full lane would pair every row: two rows make a match. */
+export function PassBars({ passes, rows }: { passes: readonly PassProgress[]; rows: number }) {
+  const most = Math.max(1, rows / 2, ...passes.map((p) => p.found))
   if (passes.length === 0) return <p className="sub">The passes appear as they begin.</p>
   return (
     <ol className="lanes">

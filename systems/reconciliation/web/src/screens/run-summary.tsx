@@ -23,7 +23,7 @@ export function Summary({ run, stats }: { run: Run; stats: RunStats }) {
         </div>
       )}
       <div className="pair">
-        <Card title="Found by pass"><PassBars passes={finishedRun(stats).passes} /></Card>
+        <Card title="Found by pass"><PassBars passes={finishedRun(stats).passes} rows={stats.left_rows + stats.right_rows} /></Card>
         <Card title="Value by currency"><ValueTable stats={stats} /></Card>
       </div>
     </div>

@@ -86,7 +86,7 @@ function SourceDialog({ source, onClose, onSaved }: { source: Source | null; onC
   return (
     <Dialog title={source ? `Edit ${source.name}` : 'New source'} onClose={onClose}>
       <form className="stack" onSubmit={submit}>
-        <TextField label="Name" required maxLength={100} autoFocus value={name} onChange={(e) => setName(e.target.value)} />
+        <TextField label="Name" required maxLength={100} value={name} onChange={(e) => setName(e.target.value)} />
         <TextField label="Account" required value={account} onChange={(e) => setAccount(e.target.value)} hint="The account number or IBAN the files belong to." />
         <TextField label="Currency" pattern="[A-Za-z]{3}" maxLength={3} value={ccy} onChange={(e) => setCcy(e.target.value)} hint="Three letters; empty if each row names its own." />
         <div className="field">

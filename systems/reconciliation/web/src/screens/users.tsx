@@ -66,7 +66,7 @@ function UserDialog({ onClose, onSaved }: { onClose: () => void; onSaved: (accou
   return (
     <Dialog title="New user" onClose={onClose}>
       <form className="stack" onSubmit={submit}>
-        <TextField label="E-mail" type="email" required autoFocus value={email} onChange={(e) => setEmail(e.target.value)} />
+        <TextField label="E-mail" type="email" required value={email} onChange={(e) => setEmail(e.target.value)} />
         <SelectField label="Role" value={role} onChange={(e) => setRole(e.target.value)}>
           {ROLES.map((r) => <option key={r} value={r}>{roleName(r)}</option>)}
         </SelectField>

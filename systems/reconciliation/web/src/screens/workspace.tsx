@@ -3,10 +3,10 @@ import * as api from '../api/routes'
 import type { ItemState, Run, RunItem, RunStats, Side } from '../api/types'
 import { navigate, useLocation } from '../app/router'
 import { useCan } from '../app/session'
-import { formatCount, formatDate } from '../lib/format'
+import { formatCount, formatDay } from '../lib/format'
 import { formatMinor } from '../lib/money'
 import { usePaged } from '../lib/use-paged'
-import { Empty, ErrorNote, SearchField, StateBadge } from '../ui/basics'
+import { Empty, ErrorNote, SearchField, StateMark } from '../ui/basics'
 import { Grid, type Column } from '../ui/grid'
 import { BalanceBar } from './balance-bar'
 import { MatchDrawer } from './match-drawer'
@@ -93,10 +93,10 @@ interface SidePaneProps {
   onOpen: (matchId: string) => void
 }
 
-const STATE_COLUMN: Column<RunItem> = { key: 'state', title: 'State', render: (row) => <StateBadge state={row.state} /> }
+const STATE_COLUMN: Column<RunItem> = { key: 'state', title: <span className="sr-only">State</span>, render: (row) => <StateMark state={row.state} /> }
 
 const COLUMNS: readonly Column<RunItem>[] = [
-  { key: 'date', title: 'Date', render: (row) => formatDate(row.booking_date) },
+  { key: 'date', title: 'Date', render: (row) => formatDay(row.booking_date) },
   { key: 'reference', title: 'Reference', render: (row) => <span title={row.reference ?? undefined}>{row.reference || '–'}</span> },
   { key: 'party', title: 'Counterparty', render: (row) => <span title={row.counterparty ?? undefined}>{row.counterparty || '–'}</span> },
   { key: 'amount', title: 'Amount', align: 'right', render: (row) => <>{formatMinor(row.amount_minor, row.ccy)}<span className="ccy">{row.ccy}</span></> },

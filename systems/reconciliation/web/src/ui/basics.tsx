@@ -101,6 +101,11 @@ const STATE_NAMES: Readonly<Record<ItemState, string>> = {
   matched: 'Matched', suggested: 'Suggested', unmatched: 'Unmatched', duplicate: 'Duplicate',
 }
 
+/** A row's state where there is no room for the word: it is read out, and shown on hover. */
+export function StateMark({ state }: { state: ItemState }) {
+  return <span className={`mark-${state}`} title={STATE_NAMES[state]}><Icon name={STATE_ICONS[state]} /><span className="sr-only">{STATE_NAMES[state]}</span></span>
+}
+
 /** A row's state: word, shape and colour, because colour alone is not enough. */
 export function StateBadge({ state }: { state: ItemState }) {
   return <span className={`badge tone-${state}`}><Icon name={STATE_ICONS[state]} />{STATE_NAMES[state]}</span>

@@ -17,8 +17,11 @@ export function Dialog({ title, onClose, children, as = 'window', footer }: Dial
   useEffect(() => {
     const dialog = ref.current
     if (dialog && !dialog.open) dialog.showModal()
+    // A form begins at its first field; a drawer is to be read, so it begins at its title.
+    const field = as === 'window' ? dialog?.querySelector<HTMLElement>('input, select, textarea') : null
+    ;(field ?? dialog?.querySelector<HTMLElement>('h2'))?.focus()
     return () => dialog?.close()
-  }, [])
+  }, [as])
   return (
     <dialog
       ref={ref}
@@ -29,7 +32,7 @@ export function Dialog({ title, onClose, children, as = 'window', footer }: Dial
     >
       <div className="dialog-body">
         <header className="dialog-head">
-          <h2 id={titleId}>{title}</h2>
+          <h2 id={titleId} tabIndex={-1}>{title}</h2>
           <Button look="quiet" icon="cross" aria-label="Close" onClick={onClose} />
         </header>
         <div className="dialog-content">{children}</div>

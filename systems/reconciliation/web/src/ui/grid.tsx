@@ -15,7 +15,7 @@ const MOST_ROWS = Math.floor(30_000_000 / ROW_HEIGHT)
 
 export interface Column<T> {
   key: string
-  title: string
+  title: ReactNode
   render: (row: T) => ReactNode
   /** Figures stand right. */
   align?: 'right'

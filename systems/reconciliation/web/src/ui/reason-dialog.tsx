@@ -29,7 +29,7 @@ export function ReasonDialog({ title, verb, onClose, onSubmit, children }: Reaso
         {children}
         <div className="field">
           <label htmlFor={id}>Reason</label>
-          <textarea id={id} rows={3} required maxLength={LONGEST} autoFocus value={reason} onChange={(e) => setReason(e.target.value)} />
+          <textarea id={id} rows={3} required maxLength={LONGEST} value={reason} onChange={(e) => setReason(e.target.value)} />
           <p className="field-hint">Kept in the audit trail.</p>
         </div>
         <ErrorNote error={action.error} />
