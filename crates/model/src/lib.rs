@@ -8,6 +8,7 @@
 pub mod alert;
 pub mod app;
 pub mod grammar;
+pub mod measure;
 pub mod units;
 
 mod check;

@@ -27,6 +27,12 @@ pub struct Measured {
     /// The load scenario under which it holds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub under: Option<String>,
+    /// The measure's parameter: a file, a header, a need, …, as [`crate::measure`] says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub with: Option<String>,
+    /// The environment that it is made for; absent: the one that is certified.
+    #[serde(rename = "in", skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
     /// What the measure is taken relative to, where it is a ratio or a saving.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub baseline: Option<String>,

@@ -1,162 +1,72 @@
-//! The closed registry of measures: everything that a claim can bound, an alert can watch or a panel can show.
+//! The closed registry of what can be measured: for claims, alerts, objectives and dashboards.
 //!
-//! A name here is a contract. It says what is taken, in which dimension, of what, and it is never reused for
-//! something else. Whoever gathers evidence looks names up here; a name without a gatherer gives `unproven`.
+//! A measure of the app's own is `metric.NAME`, by the Prometheus name that a service exports: a plain number;
+//! `metric.NAME.increase` what it grew by during the alert's `for`; `metric.NAME.p50`, `.p95`, `.p99` a time, of a
+//! histogram in seconds.
 
-mod artefact;
-mod change;
-mod edge;
-mod live;
-mod load;
-mod planned;
-mod record;
-mod recovery;
-mod rendered;
-mod run;
+// A measure a line, as in the grammar's tables.
+#[rustfmt::skip]
+mod table;
 
+use crate::suggest;
 use crate::units::Dimension;
 
-/// One thing that can be measured.
-#[derive(Debug, PartialEq, Eq)]
+pub use table::MEASURES;
+
+/// Something that an experiment, a rendered document or a running app can tell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Measure {
-    /// Its name: a family and a word.
+    /// Its name.
     pub name: &'static str,
-    /// What it counts in.
+    /// What its values count in.
     pub dimension: Dimension,
-    /// The kinds of things that it can be taken of, as in `of = "service.backend"`; `app` and `edge` stand alone.
+    /// What it can be measured of: kinds of subjects.
     pub of: &'static [&'static str],
-    /// What `with` names.
-    pub with: With,
-    /// Whether it can be asked of a running app at any moment, so that alerts and panels can use it.
-    pub live: bool,
-    /// What is taken, and how.
+    /// Where it can stand.
+    pub stands: Stands,
+    /// What it says, in one sentence.
     pub doc: &'static str,
 }
 
-/// What the parameter `with` of a claim names.
+/// Where a measure can stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum With {
-    /// There is no parameter.
-    Nothing,
-    /// It may be left out.
-    Maybe(&'static str),
-    /// It has to be there.
-    Always(&'static str),
+pub enum Stands {
+    /// In claims: an experiment decides it.
+    Claim,
+    /// In claims, and only `under` a load scenario.
+    Load,
+    /// In claims, alerts and panels: it can be read at any moment.
+    Live,
 }
 
-impl Measure {
-    /// Whether it can be taken of a subject such as `service.backend`, `edge` or `page./`.
-    pub fn fits(&self, subject: &str) -> bool {
-        let kind = subject.split_once('.').map_or(subject, |(kind, _)| kind);
-        self.of.contains(&kind)
+/// The measure of this name, the app's own included.
+pub fn find(name: &str) -> Option<Measure> {
+    if let Some(own) = name.strip_prefix("metric.") {
+        return own_metric(own);
     }
-
-    const fn with(mut self, doc: &'static str) -> Self {
-        self.with = With::Always(doc);
-        self
-    }
-
-    const fn maybe(mut self, doc: &'static str) -> Self {
-        self.with = With::Maybe(doc);
-        self
-    }
-
-    const fn live(mut self) -> Self {
-        self.live = true;
-        self
-    }
+    MEASURES.iter().find(|measure| measure.name == name).copied()
 }
 
-/// A line of the registry.
-const fn measure(
-    name: &'static str,
-    dimension: Dimension,
-    of: &'static [&'static str],
-    doc: &'static str,
-) -> Measure {
-    Measure {
-        name,
+/// The name that `name` is most likely a slip of.
+pub(crate) fn closest(name: &str) -> Option<&'static str> {
+    suggest::closest(name, MEASURES.iter().map(|measure| measure.name))
+}
+
+fn own_metric(own: &str) -> Option<Measure> {
+    let (metric, part) = own.split_once('.').unwrap_or((own, ""));
+    let is_name = !metric.is_empty()
+        && !metric.starts_with(|c: char| c.is_ascii_digit())
+        && metric.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b':');
+    let dimension = match part {
+        "" | "increase" => Dimension::Number,
+        "p50" | "p95" | "p99" => Dimension::Time,
+        _ => return None,
+    };
+    is_name.then_some(Measure {
+        name: "metric",
         dimension,
-        of,
-        with: With::Nothing,
-        live: false,
-        doc,
-    }
-}
-
-/// Every measure, family by family.
-pub fn all() -> impl Iterator<Item = &'static Measure> {
-    let families: [&'static [Measure]; 10] = [
-        artefact::MEASURES,
-        rendered::MEASURES,
-        planned::MEASURES,
-        run::MEASURES,
-        edge::MEASURES,
-        load::MEASURES,
-        live::MEASURES,
-        change::MEASURES,
-        recovery::MEASURES,
-        record::MEASURES,
-    ];
-    families.into_iter().flatten()
-}
-
-/// The measure of this name.
-pub fn find(name: &str) -> Option<&'static Measure> {
-    all().find(|measure| measure.name == name)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::{With, all, find};
-
-    #[test]
-    fn no_two_measures_share_a_name() {
-        let names: BTreeSet<_> = all().map(|measure| measure.name).collect();
-        assert_eq!(names.len(), all().count());
-    }
-
-    #[test]
-    fn every_measure_is_a_family_and_a_word_and_says_what_it_is() {
-        let plain = |part: &str| {
-            !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-        };
-        for measure in all() {
-            let parts = measure.name.split_once('.');
-            assert!(
-                parts.is_some_and(|(family, word)| plain(family) && plain(word)),
-                "{}",
-                measure.name
-            );
-            assert!(measure.doc.ends_with('.'), "{}", measure.name);
-            assert!(!measure.of.is_empty(), "{}", measure.name);
-        }
-    }
-
-    #[test]
-    fn what_a_measure_is_of_are_kinds_that_a_subject_can_have() {
-        for kind in all().flat_map(|measure| measure.of) {
-            let alone = matches!(*kind, "app" | "edge");
-            assert!(
-                alone || crate::grammar::SUBJECTS.contains(kind),
-                "{kind}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_page_is_a_subject_although_its_name_has_slashes_and_dots() {
-        let load = find("page.load").unwrap();
-        assert!(load.fits("page./"));
-        assert!(load.fits("page./a.b"));
-        assert!(!load.fits("route.ui"));
-    }
-
-    #[test]
-    fn what_alerts_watch_needs_no_parameter() {
-        let strict = |with: With| matches!(with, With::Always(_));
-        assert!(!all().any(|measure| measure.live && strict(measure.with)));
-    }
+        of: &["app", "service"],
+        stands: Stands::Live,
+        doc: "A metric that a service exports itself.",
+    })
 }
