@@ -1,3 +1,26 @@
 //! Owns replicas on one machine: a pure state machine, the loop that drives it, runners and the shim.
 //!
 //! Must not know: HTTP, releases.
+//!
+//! Reading order: [`order`] (what to run), [`machine`] (the life of one process, pure), [`probe`] and [`secrets`] (what
+//! the target brings), [`runner`] (how a process is really run), [`record`] and [`protocol`] (what a shim writes and
+//! answers), [`shim`] and [`keeper`] (what stands above every program), [`logs`] (reading captured output), [`driver`]
+//! (the loop: [`Supervisor`]), [`dispatch`] (the hidden verbs of the binary).
+
+pub mod dispatch;
+pub mod driver;
+pub mod keeper;
+pub mod logs;
+pub mod machine;
+pub mod order;
+pub mod probe;
+pub mod protocol;
+pub mod record;
+pub mod runner;
+pub mod secrets;
+pub mod shim;
+
+pub use driver::{Config, JobExit, Notice, ProcessStatus, SuperviseError, Supervisor};
+pub use order::{Kind, Order};
+pub use record::IsolationClass;
+pub use runner::{ProcessRunner, Runner};

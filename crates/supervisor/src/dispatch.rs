@@ -1,0 +1,29 @@
+//! The hidden verbs of the binary: `__shim DIR`, `__init`, `__keeper DIR`. They are reached before arguments are
+//! parsed and before any thread exists, because a shim forks.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use crate::{keeper, shim};
+
+/// A shim above one program.
+pub const SHIM: &str = "__shim";
+/// What a shim or keeper becomes on its way to the program: builds the root, drops privileges, executes.
+pub const INIT: &str = "__init";
+/// Holds listening sockets and respawns the program that serves them.
+pub const KEEPER: &str = "__keeper";
+
+/// Runs a hidden verb and returns the exit code; `None` when `args` (with the program's name first) is none of
+/// them. Call it first thing in `main`, single-threaded.
+pub fn dispatch(args: impl IntoIterator<Item = OsString>) -> Option<u8> {
+    let mut args = args.into_iter().skip(1);
+    let verb = args.next()?;
+    let dir = args.next().map(PathBuf::from);
+    match (verb.to_str()?, dir) {
+        (SHIM, Some(dir)) => Some(shim::main(&dir)),
+        (KEEPER, Some(dir)) => Some(keeper::main(&dir)),
+        (INIT, None) => Some(shim::init_main()),
+        (SHIM | KEEPER | INIT, _) => Some(2),
+        (_, _) => None,
+    }
+}

@@ -1,0 +1,94 @@
+//! What a shim that was killed leaves behind, found by its marks and killed.
+//!
+//! Descendants of a dead shim belong to process 1, and may have changed their session, their group and (PostgreSQL
+//! does, to show a title) overwritten their environment. Two marks remain: the token in the environment they were
+//! started with, and the token in a file of their own root.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use plimsoll_stdx::fs::read_bounded;
+use plimsoll_stdx::process::{self, ProcessId};
+use rustix::process::Signal;
+
+use crate::record::{ShimRecord, Spec};
+use crate::shim::{TOKEN_FILE, TOKEN_VARIABLE};
+
+/// An environment is at most this long: the kernel's own bound for arguments and environment is 2 MiB by default.
+const ENVIRON_MAX: u64 = 4 << 20;
+/// How long killing may take; SIGKILL works in microseconds unless the process hangs in the kernel.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Kills everything that belongs to this start and says how many there were. What could not be killed within 5 s is
+/// left.
+pub(super) fn kill(spec: &Spec, record: Option<&ShimRecord>, same_boot: bool) -> usize {
+    let deadline = Instant::now() + PATIENCE;
+    let mut killed: Vec<ProcessId> = Vec::new();
+    loop {
+        let mut alive = marked(&spec.token);
+        if let Some(record) = record.filter(|_| same_boot) {
+            alive.extend(recorded(record));
+        }
+        alive.retain(|process| process.is_alive());
+        if alive.is_empty() || Instant::now() > deadline {
+            return killed.len();
+        }
+        for process in alive {
+            // One that is already dead, or not ours to signal, is seen again in the next round or not at all.
+            let _ = process.signal(Signal::KILL);
+            if !killed.contains(&process) {
+                killed.push(process);
+            }
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// The shim and the program by number and start, with the program's descendants.
+fn recorded(record: &ShimRecord) -> Vec<ProcessId> {
+    let mut found = vec![record.shim];
+    if let Some(program) = &record.program
+        && program.process.is_alive()
+    {
+        found.push(program.process);
+        found.extend(process::descendants(program.process.pid).unwrap_or_default());
+    }
+    found
+}
+
+fn marked(token: &str) -> Vec<ProcessId> {
+    let own = std::process::id();
+    let own_ns = std::fs::read_link("/proc/self/ns/mnt").ok();
+    let variable = format!("{TOKEN_VARIABLE}={token}");
+    let mut found = Vec::new();
+    for pid in process::all().unwrap_or_default() {
+        if pid == own {
+            continue;
+        }
+        let Ok(process) = ProcessId::of(pid) else {
+            continue;
+        };
+        if has_variable(pid, &variable) || has_root_of(pid, token, own_ns.as_ref()) {
+            found.push(process);
+        }
+    }
+    found
+}
+
+fn has_variable(pid: u32, variable: &str) -> bool {
+    let path = PathBuf::from(format!("/proc/{pid}/environ"));
+    read_bounded(&path, ENVIRON_MAX).is_ok_and(|bytes| {
+        bytes
+            .split(|&byte| byte == 0)
+            .any(|entry| entry == variable.as_bytes())
+    })
+}
+
+fn has_root_of(pid: u32, token: &str, own_ns: Option<&PathBuf>) -> bool {
+    let namespace = std::fs::read_link(format!("/proc/{pid}/ns/mnt")).ok();
+    if namespace.is_none() || namespace.as_ref() == own_ns {
+        return false;
+    }
+    let path = PathBuf::from(format!("/proc/{pid}/root{TOKEN_FILE}"));
+    read_bounded(&path, 64).is_ok_and(|bytes| bytes == token.as_bytes())
+}

@@ -1,0 +1,355 @@
+//! The process runner: a plain process behind a shim, with what the kernel gives without a container.
+
+use std::fs::OpenOptions;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use plimsoll_bundle::Digest;
+use plimsoll_stdx::fs::{self, at};
+use plimsoll_stdx::net::frame::{self, FrameError};
+use plimsoll_stdx::net::unix;
+use plimsoll_stdx::process::{boot_id, raw};
+use plimsoll_stdx::usage::{self, Usage};
+use plimsoll_store::state::{self, MAX_LEN};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Signal, WaitOptions, waitpid};
+
+use super::ports::Ports;
+use super::{Found, Prepared, Runner, RunnerError, Running, leftovers};
+use crate::dispatch::{KEEPER, SHIM};
+use crate::order::{Kind, Root};
+use crate::protocol::{Request, Response};
+use crate::record::{
+    EXIT_FILE, EXIT_FORMAT, ExitRecord, IsolationClass, KEEPER_SOCKET, LOG_DIR, SHIM_FILE,
+    SHIM_FORMAT, SHIM_SOCKET, SPEC_FILE, SPEC_FORMAT, ShimRecord, Spec,
+};
+use crate::secrets::Secrets;
+use crate::shim::{self, Started};
+
+/// From the start of a shim to its word that the program runs. Building a root takes milliseconds; 15 s covers a
+/// machine that starts everything at once on a slow disk.
+const START_WITHIN: Duration = Duration::from_secs(15);
+/// A shim answers within a poll round, unless the machine is overloaded.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// A shim that was killed by us is gone within this.
+const DEATH_WITHIN: Duration = Duration::from_secs(2);
+
+/// Runs processes behind shims.
+#[derive(Debug, Clone)]
+pub struct ProcessRunner {
+    tool: PathBuf,
+    ports: Arc<Ports>,
+    capabilities: Arc<OnceLock<Capabilities>>,
+}
+
+/// What this machine lets us apply, tried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Whether we are root and can run programs as other users.
+    pub root: bool,
+    /// Whether a process can have a file tree of its own; if not, why.
+    pub tools: Result<(), String>,
+    /// The version of Landlock's rules, 0 without.
+    pub landlock: u32,
+}
+
+impl Default for ProcessRunner {
+    fn default() -> Self {
+        Self::new(PathBuf::from("/proc/self/exe"))
+    }
+}
+
+impl ProcessRunner {
+    /// A runner whose shims are `tool`: a program that calls [`crate::dispatch::dispatch`]. The product uses
+    /// [`Self::default`], which is this very program, also when its file has been replaced meanwhile.
+    pub fn new(tool: PathBuf) -> Self {
+        Self {
+            tool,
+            ports: Arc::default(),
+            capabilities: Arc::default(),
+        }
+    }
+
+    /// What this machine lets us apply. Tried once, by a process of its own; blocks for some milliseconds.
+    pub fn capabilities(&self) -> &Capabilities {
+        self.capabilities.get_or_init(|| {
+            let checked = shim::check(&self.tool);
+            Capabilities {
+                root: rustix::process::geteuid().is_root(),
+                tools: checked.no_root.map_or(Ok(()), Err),
+                landlock: checked.landlock,
+            }
+        })
+    }
+
+    fn launch(&self, prepared: &Prepared) -> Result<Child, RunnerError> {
+        let errors = prepared.dir.join("shim.err");
+        let errors = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&errors)
+            .map_err(at("open", &errors))?;
+        let verb = match prepared.spec.order.kind {
+            Kind::Keeper => KEEPER,
+            Kind::Replica | Kind::Resource | Kind::Job => SHIM,
+        };
+        Command::new(&self.tool)
+            .arg0("plimsoll")
+            .arg(verb)
+            .arg(&prepared.dir)
+            .current_dir("/")
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(errors)
+            .spawn()
+            .map_err(io_error("start the shim"))
+    }
+}
+
+fn io_error(action: &'static str) -> impl FnOnce(io::Error) -> RunnerError {
+    move |source| RunnerError::Io { action, source }
+}
+
+impl Runner for ProcessRunner {
+    fn class(&self, root: Root) -> IsolationClass {
+        let capabilities = self.capabilities();
+        let walled = match root {
+            Root::Host => capabilities.landlock > 0,
+            Root::Tools => capabilities.tools.is_ok(),
+        };
+        if walled {
+            IsolationClass::Confined
+        } else {
+            IsolationClass::ByConvention
+        }
+    }
+
+    fn prepare(&self, mut spec: Spec, dir: &Path) -> Result<Prepared, RunnerError> {
+        fs::create_dir_private(dir)?;
+        fs::create_dir_private(&dir.join(LOG_DIR))?;
+        if spec.order.root == Root::Tools {
+            fs::create_dir_private(&dir.join(shim::MOUNT_POINT))?;
+        }
+        for name in spec.order.ports.keys() {
+            spec.ports.insert(name.clone(), self.ports.take()?);
+        }
+        remove_if_there(&dir.join(EXIT_FILE))?;
+        state::save(&dir.join(SPEC_FILE), SPEC_FORMAT, &spec)?;
+        Ok(Prepared {
+            dir: dir.to_owned(),
+            spec,
+        })
+    }
+
+    fn start(&self, prepared: Prepared, secrets: &Secrets) -> Result<Running, RunnerError> {
+        let mut child = self.launch(&prepared)?;
+        let started = converse(&mut child, secrets);
+        let outcome = match started {
+            Ok(Started::Running(record)) => match record.shim.open() {
+                Ok(Some(handle)) => Ok((*record, handle)),
+                Ok(None) => Err(RunnerError::NotStarted("its shim died at once".to_owned())),
+                Err(error) => Err(io_error("watch the shim")(error)),
+            },
+            Ok(Started::Failed { reason }) => Err(RunnerError::NotStarted(reason)),
+            Err(source) => Err(RunnerError::Shim {
+                dir: prepared.dir.clone(),
+                source,
+            }),
+        };
+        match outcome {
+            Ok((record, handle)) => Ok(Running {
+                dir: prepared.dir,
+                spec: prepared.spec,
+                record,
+                handle,
+            }),
+            Err(error) => {
+                let _ = child.kill();
+                leftovers::kill(&prepared.spec, None, true);
+                // Reaps it; it has been killed, so this does not wait.
+                let _ = child.wait();
+                self.ports.give_back(prepared.spec.ports.values());
+                Err(error)
+            }
+        }
+    }
+
+    fn adopt(&self, dir: &Path) -> Result<Found, RunnerError> {
+        let Ok(spec) = state::load::<Spec>(&dir.join(SPEC_FILE), SPEC_FORMAT) else {
+            // Written before anything is started, atomically: without it nothing was.
+            return Ok(Found::Dead {
+                spec: None,
+                exit: None,
+                killed: None,
+            });
+        };
+        let record: Option<ShimRecord> = state::load(&dir.join(SHIM_FILE), SHIM_FORMAT).ok();
+        let exit = read_exit(dir, &spec);
+        let same_boot = match (&record, boot_id()) {
+            (Some(record), Ok(boot)) => record.boot_id == boot,
+            (None, _) | (_, Err(_)) => false,
+        };
+        let judged = match &record {
+            None => Err("its record is missing or half-written".to_owned()),
+            Some(record) if exit.is_none() => judge(dir, &spec, record, same_boot),
+            Some(_) => Err("it has ended".to_owned()),
+        };
+        match judged {
+            Ok((record, handle)) => {
+                self.ports.keep(spec.ports.values().copied());
+                Ok(Found::Alive(Box::new(Running {
+                    dir: dir.to_owned(),
+                    spec,
+                    record,
+                    handle,
+                })))
+            }
+            Err(reason) => {
+                let killed = leftovers::kill(&spec, record.as_ref(), same_boot);
+                Ok(Found::Dead {
+                    exit: exit.or_else(|| read_exit(dir, &spec)),
+                    killed: (killed > 0).then_some(reason),
+                    spec: Some(Box::new(spec)),
+                })
+            }
+        }
+    }
+
+    fn signal(&self, running: &Running, signal: i32) -> Result<(), RunnerError> {
+        let answer = ask(&running.dir, &running.spec, &Request::Signal { signal });
+        match answer {
+            Ok(_) => Ok(()),
+            // A shim that does not answer because it is gone has done what was asked.
+            Err(_) if !running.record.shim.is_alive() => Ok(()),
+            Err(source) => Err(RunnerError::Shim {
+                dir: running.dir.clone(),
+                source,
+            }),
+        }
+    }
+
+    fn destroy(&self, running: &Running) -> Result<(), RunnerError> {
+        running
+            .record
+            .shim
+            .signal(Signal::KILL)
+            .map_err(io_error("kill the shim"))?;
+        leftovers::kill(&running.spec, Some(&running.record), true);
+        Ok(())
+    }
+
+    fn bury(&self, running: &Running) -> Result<Option<ExitRecord>, RunnerError> {
+        reap(running.record.shim.pid);
+        let exit = read_exit(&running.dir, &running.spec);
+        // A keeper's program outlives a killed keeper on purpose: the next keeper ends it.
+        if exit.is_none() && running.spec.order.kind != Kind::Keeper {
+            leftovers::kill(&running.spec, Some(&running.record), true);
+        }
+        self.ports.give_back(running.spec.ports.values());
+        Ok(exit)
+    }
+
+    fn stats(&self, running: &Running) -> Result<Usage, RunnerError> {
+        usage::of_tree(running.record.shim).map_err(io_error("read /proc"))
+    }
+
+    fn record(&self, running: &Running) -> Result<ShimRecord, RunnerError> {
+        Ok(state::load(&running.dir.join(SHIM_FILE), SHIM_FORMAT)?)
+    }
+}
+
+/// Hands over the secrets and waits for the word.
+fn converse(child: &mut Child, secrets: &Secrets) -> Result<Started, FrameError> {
+    let closed = || FrameError::Closed;
+    let mut stdin = child.stdin.take().ok_or_else(closed)?;
+    let mut stdout = child.stdout.take().ok_or_else(closed)?;
+    frame::write(&mut stdin, secrets)?;
+    drop(stdin);
+    let mut waited = [PollFd::new(&stdout, PollFlags::IN)];
+    let timeout = Timespec::try_from(START_WITHIN).map_err(|_| FrameError::Closed)?;
+    let ready =
+        rustix::io::retry_on_intr(|| poll(&mut waited, Some(&timeout))).map_err(io::Error::from)?;
+    if ready == 0 {
+        return Err(io::Error::from(io::ErrorKind::TimedOut).into());
+    }
+    // One short frame, written at once.
+    frame::read(&mut stdout)
+}
+
+/// Whether what the record names is ours and well; if not, why.
+fn judge(
+    dir: &Path,
+    spec: &Spec,
+    record: &ShimRecord,
+    same_boot: bool,
+) -> Result<(ShimRecord, OwnedFd), String> {
+    if !same_boot {
+        return Err("it was started before this machine was booted".to_owned());
+    }
+    if record.instance != spec.instance() {
+        return Err("its record belongs to another start".to_owned());
+    }
+    let bytes =
+        fs::read_bounded(&dir.join(SPEC_FILE), MAX_LEN).map_err(|error| error.to_string())?;
+    if record.spec != Digest::of(&bytes) {
+        return Err("its orders were changed since".to_owned());
+    }
+    let handle = record.shim.open().map_err(|error| error.to_string())?;
+    let Some(handle) = handle else {
+        return Err("its shim is dead".to_owned());
+    };
+    match ask(dir, spec, &Request::Info) {
+        Ok(Response::Info(fresh)) if fresh.shim == record.shim && fresh.program.is_some() => {
+            Ok((*fresh, handle))
+        }
+        Ok(Response::Info(_) | Response::Done | Response::Refused { .. }) => {
+            Err("another shim answers in its place".to_owned())
+        }
+        Err(error) => Err(format!("its shim does not answer: {error}")),
+    }
+}
+
+fn ask(dir: &Path, spec: &Spec, request: &Request) -> Result<Response, FrameError> {
+    let name = match spec.order.kind {
+        Kind::Keeper => KEEPER_SOCKET,
+        Kind::Replica | Kind::Resource | Kind::Job => SHIM_SOCKET,
+    };
+    let mut stream = unix::connect(dir, name)?;
+    stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+    stream.set_write_timeout(Some(ANSWER_WITHIN))?;
+    frame::write(&mut stream, request)?;
+    frame::read(&mut stream)
+}
+
+fn read_exit(dir: &Path, spec: &Spec) -> Option<ExitRecord> {
+    let exit: ExitRecord = state::load(&dir.join(EXIT_FILE), EXIT_FORMAT).ok()?;
+    (exit.instance == spec.instance()).then_some(exit)
+}
+
+/// Takes the exit status of a shim that was our child; of one that was adopted, process 1 takes it or nobody.
+fn reap(pid: u32) {
+    let Some(pid) = raw(pid) else {
+        return;
+    };
+    let deadline = Instant::now() + DEATH_WITHIN;
+    while let Ok(None) = waitpid(Some(pid), WaitOptions::NOHANG) {
+        if Instant::now() > deadline {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn remove_if_there(path: &Path) -> Result<(), RunnerError> {
+    match std::fs::remove_file(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(at("remove", path)(error).into()),
+    }
+}

@@ -1,0 +1,79 @@
+//! The `/etc` of a root of its own: who is who, which names resolve, which libraries and certificates there are.
+
+use std::path::Path;
+
+use plimsoll_stdx::fs::{read_bounded, write_atomic_mode};
+use rustix::mount::MountFlags;
+
+use super::mounts::{bind, failed};
+use super::root::readable;
+use crate::order::Order;
+
+/// Files of this machine that are taken over as they are, where they exist.
+const COPIED: &[&str] = &[
+    "ld.so.cache",
+    "localtime",
+    "mime.types",
+    "protocols",
+    "resolv.conf",
+    "services",
+    "timezone",
+];
+/// Longest of them; a linker cache of a large desktop has some hundred KiB.
+const COPIED_MAX: u64 = 4 << 20;
+/// Folders of this machine that are shown read-only: certificates, and the links through which `/usr/bin` names the
+/// chosen version of a tool.
+const SHOWN: &[&str] = &["alternatives", "ssl"];
+
+const HOSTS: &str = "127.0.0.1 localhost\n::1 localhost\n";
+const NSSWITCH: &str = "passwd: files\ngroup: files\nhosts: files dns\n";
+
+pub(super) fn build(order: &Order, etc: &Path) -> Result<(), String> {
+    let (uid, gid, name) = match &order.user {
+        Some(user) => (user.uid, user.gid, user.name.as_str()),
+        None => (
+            rustix::process::geteuid().as_raw(),
+            rustix::process::getegid().as_raw(),
+            "app",
+        ),
+    };
+    if name.is_empty()
+        || !name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    {
+        return Err(format!("`{name}` is no user name"));
+    }
+    let mut passwd = "root:x:0:0:root:/:/usr/sbin/nologin\n".to_owned();
+    let mut group = "root:x:0:\n".to_owned();
+    if uid != 0 {
+        passwd += &format!("{name}:x:{uid}:{gid}:{name}:/tmp:/usr/sbin/nologin\n");
+        group += &format!("{name}:x:{gid}:\n");
+    }
+    for (file, text) in [
+        ("passwd", passwd.as_str()),
+        ("group", &group),
+        ("hosts", HOSTS),
+        ("nsswitch.conf", NSSWITCH),
+    ] {
+        write(&etc.join(file), text.as_bytes())?;
+    }
+    for file in COPIED {
+        if let Ok(bytes) = read_bounded(&Path::new("/etc").join(file), COPIED_MAX) {
+            write(&etc.join(file), &bytes)?;
+        }
+    }
+    for folder in SHOWN {
+        let (here, there) = (Path::new("/etc").join(folder), etc.join(folder));
+        if here.is_dir() {
+            std::fs::create_dir(&there).map_err(failed("create", &there))?;
+            let fixed = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
+            bind(&here, &there, fixed)?;
+        }
+    }
+    readable(etc)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
+    write_atomic_mode(path, bytes, 0o444).map_err(|error| error.to_string())
+}

@@ -1,0 +1,162 @@
+//! The second stage: builds the root, becomes the user, gives up what can be given up, and becomes the program.
+//! Single-threaded; anything that fails here is said, and then nothing runs.
+
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::path::{Component, Path};
+use std::process::Command;
+
+use plimsoll_stdx::net::frame;
+use rustix::process::{Signal, getppid, set_parent_process_death_signal, setsid};
+
+use super::handoff::{Applied, Checked, Entered, Handoff, Report, Run, Tie};
+use super::{TOKEN_VARIABLE, confine, root};
+use crate::order::{Kind, Order, Root};
+
+/// Reads its orders from standard input and becomes the program, or says why not.
+pub fn main() -> u8 {
+    let Ok(talk) = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3) else {
+        return 1;
+    };
+    let mut talk = UnixStream::from(talk);
+    let Ok(handoff) = frame::read::<Handoff>(&mut talk) else {
+        return 1;
+    };
+    let reason = match handoff {
+        Handoff::Check { mount_point } => {
+            return u8::from(say(&mut talk, &check(&mount_point)).is_err());
+        }
+        Handoff::Run(run) => become_program(*run, &mut talk),
+    };
+    let _ = say(&mut talk, &Report::Failed { reason });
+    1
+}
+
+fn say(talk: &mut UnixStream, report: &Report) -> Result<(), String> {
+    frame::write(talk, report).map_err(|error| error.to_string())
+}
+
+fn check(mount_point: &Path) -> Report {
+    let mut order = Order::new("check", Kind::Job, Vec::new());
+    order.root = Root::Tools;
+    let no_root = root::enter(&order, "", mount_point).err();
+    let landlock = confine::try_landlock(&order);
+    Report::Checked(Checked { no_root, landlock })
+}
+
+/// Returns only when it could not, with the reason.
+fn become_program(run: Run, talk: &mut UnixStream) -> String {
+    match prepare(&run) {
+        Ok(applied) => {
+            if let Err(reason) = say(talk, &Report::Applied(applied)) {
+                return reason;
+            }
+            execute(&run)
+        }
+        Err(reason) => reason,
+    }
+}
+
+fn prepare(run: &Run) -> Result<Applied, String> {
+    let parent = getppid();
+    // A session of its own, so that no signal meant for the shim's group reaches it. It is one already where the
+    // first stage made it so.
+    let _ = setsid();
+    let null = File::options()
+        .read(true)
+        .open("/dev/null")
+        .map_err(|error| format!("cannot open /dev/null: {error}"))?;
+    if run.entered == Entered::No {
+        if run.order.root == Root::Tools {
+            root::enter(&run.order, &run.token, &run.mount_point)?;
+        }
+        write_secrets(run)?;
+        confine::become_user(run.order.user.as_ref())?;
+    }
+    if run.tie == Tie::Dies {
+        set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| error.to_string())?;
+        if getppid() != parent {
+            return Err("the shim died".to_owned());
+        }
+    }
+    let applied = confine::apply(&run.order)?;
+    rustix::stdio::dup2_stdin(null.as_fd()).map_err(|error| error.to_string())?;
+    Ok(applied)
+}
+
+fn execute(run: &Run) -> String {
+    let Some((program, arguments)) = run.order.command.split_first() else {
+        return "there is no program to execute".to_owned();
+    };
+    let numbers = run.ports.iter().filter_map(|(name, number)| {
+        let variable = &run.order.ports.get(name)?.variable;
+        Some((variable.clone(), number.to_string()))
+    });
+    let error = Command::new(program)
+        .args(arguments)
+        .env_clear()
+        .envs(&run.order.env)
+        .envs(numbers)
+        .envs(&run.secrets.env)
+        .env(TOKEN_VARIABLE, &run.token)
+        .current_dir(&run.order.workdir)
+        .exec();
+    format!("cannot execute {program}: {error}")
+}
+
+/// Writes the secret files: in a root of its own on the tmpfs that is there, on the host's tree into a new folder.
+fn write_secrets(run: &Run) -> Result<(), String> {
+    if run.secrets.files.is_empty() {
+        return Ok(());
+    }
+    let dir = Path::new(&run.order.secrets_dir);
+    if run.order.root == Root::Host {
+        DirBuilder::new()
+            .mode(0o700)
+            .create(dir)
+            .map_err(|error| format!("cannot create {}: {error}", dir.display()))?;
+    }
+    for (name, value) in &run.secrets.files {
+        write_secret(dir, name, value, run)?;
+    }
+    if run.order.root == Root::Host {
+        return give(dir, run);
+    }
+    super::mounts::seal(dir)
+}
+
+fn write_secret(dir: &Path, name: &str, value: &str, run: &Run) -> Result<(), String> {
+    let mut parts = Path::new(name).components();
+    if !matches!(
+        (parts.next(), parts.next()),
+        (Some(Component::Normal(_)), None)
+    ) {
+        return Err("the name of a secret is no file name".to_owned());
+    }
+    let path = dir.join(name);
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o400)
+        .open(&path)
+        .and_then(|mut file| file.write_all(value.as_bytes()));
+    written.map_err(|error| describe("write", &path, &error))?;
+    give(&path, run)
+}
+
+/// Makes the program's user the owner.
+fn give(path: &Path, run: &Run) -> Result<(), String> {
+    let Some(user) = &run.order.user else {
+        return Ok(());
+    };
+    std::os::unix::fs::chown(path, Some(user.uid), Some(user.gid))
+        .map_err(|error| describe("give away", path, &error))
+}
+
+fn describe(action: &str, path: &Path, error: &io::Error) -> String {
+    format!("cannot {action} {}: {error}", path.display())
+}

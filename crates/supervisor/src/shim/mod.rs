@@ -1,0 +1,63 @@
+//! What stands above every program: a small single-threaded process that outlives the supervisor.
+//!
+//! The shim is its own session and the reaper of everything that descends from the program. It owns the pipe of the
+//! program's output, writes `shim.json` before and `exit.json` after, answers four verbs on a socket, and leaves no
+//! descendant behind. It runs with the supervisor's privileges; the program never does: between the two lies a
+//! second stage ([`init_main`]), a fresh image of this binary that builds the root, drops privileges and executes.
+//! Two images instead of code between fork and exec: nothing there has to be safe in a forked process.
+//!
+//! Reading order: [`warden`] (the loop), [`launch`] and [`handoff`] (starting the second stage), [`init`] (the second
+//! stage), [`root`], [`etc`] and [`confine`] (what it applies), [`output`] (captured lines), [`serve`] (the verbs), [`sys`] (the
+//! three system calls that need `unsafe`).
+
+mod confine;
+mod etc;
+pub(crate) mod handoff;
+mod init;
+pub(crate) mod launch;
+mod mounts;
+pub(crate) mod output;
+pub(crate) mod root;
+mod serve;
+mod sys;
+pub(crate) mod warden;
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+pub use init::main as init_main;
+
+use crate::record::ShimRecord;
+use warden::Warden;
+
+/// In the environment of everything that descends from a start; its value is [`crate::record::Spec::token`].
+pub const TOKEN_VARIABLE: &str = "PLIMSOLL_TOKEN";
+/// The same value in a root of its own, where a process cannot lose it.
+pub const TOKEN_FILE: &str = "/run/plimsoll/token";
+/// Below a start's directory: where its root is put together, in a mount namespace of its own.
+pub const MOUNT_POINT: &str = "root";
+
+/// The shim's first and only word on its standard output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "started", rename_all = "lowercase")]
+pub enum Started {
+    /// The program runs.
+    Running(Box<ShimRecord>),
+    /// Nothing runs.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+pub(crate) use confine::become_user as confine_user;
+pub(crate) use launch::check;
+
+/// A shim above the program whose `spec.json` is in `dir`; returns the exit code when nothing of it is left.
+pub fn main(dir: &Path) -> u8 {
+    match Warden::open(dir).and_then(Warden::run) {
+        Ok(()) => 0,
+        Err(error) => warden::complain(&error),
+    }
+}

@@ -1,0 +1,212 @@
+//! A file tree of its own, in a mount namespace of its own.
+//!
+//! `/usr` of this machine read-only, an own small `/etc`, `/proc`, a small `/dev`, a private `/tmp`, a private tmpfs for
+//! secrets, and what the orders bind. Everything else of this machine is not there.
+
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Component, Path, PathBuf};
+
+use plimsoll_stdx::fs::write_atomic_mode;
+use rustix::mount::{
+    MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind_recursive, mount_change,
+    mount_move, unmount,
+};
+use rustix::process::{chdir, chroot, getegid, geteuid, pivot_root};
+
+use super::mounts::{bind, bind_file, failed, seal, tmpfs};
+use super::{TOKEN_FILE, etc, sys};
+use crate::order::{Bind, Order};
+
+/// The root holds names and a few small files.
+const ROOT_MIB: u32 = 16;
+/// Scratch files of one program; what needs more has a volume.
+const TMP_MIB: u32 = 256;
+/// POSIX shared memory; PostgreSQL's parallel queries use it.
+const SHM_MIB: u32 = 256;
+/// Secrets are keys and passwords.
+const SECRETS_MIB: u32 = 1;
+/// The devices that programs expect.
+const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom"];
+/// The system's other folders: links into `/usr` on a merged system, folders on an older one.
+const SYSTEM: &[&str] = &["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
+
+/// Puts the tree together on `mount_point`, an empty folder, and enters it for good. This process keeps its user; as a
+/// user who is not root it gets a user namespace of its own.
+///
+/// After an error the process is half-way between two trees and must end.
+pub(crate) fn enter(order: &Order, token: &str, mount_point: &Path) -> Result<(), String> {
+    let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
+    sys::unshare(uid != 0)
+        .map_err(|error| format!("this machine allows no namespace of its own: {error}"))?;
+    if uid != 0 {
+        map_user(uid, gid)?;
+    }
+    mount_change(
+        "/",
+        MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
+    )
+    .map_err(failed("make private", Path::new("/")))?;
+    build(order, token, mount_point)?;
+    seal(mount_point)?;
+    switch(mount_point)
+}
+
+/// Inside, the user has the number that it has outside.
+fn map_user(uid: u32, gid: u32) -> Result<(), String> {
+    let maps = [
+        ("/proc/self/setgroups", "deny".to_owned()),
+        ("/proc/self/uid_map", format!("{uid} {uid} 1")),
+        ("/proc/self/gid_map", format!("{gid} {gid} 1")),
+    ];
+    for (path, text) in maps {
+        let written = std::fs::OpenOptions::new()
+            .write(true)
+            .open(path)
+            .and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
+        written.map_err(failed("write", Path::new(path)))?;
+    }
+    Ok(())
+}
+
+fn build(order: &Order, token: &str, root: &Path) -> Result<(), String> {
+    tmpfs(root, ROOT_MIB, 0o755, MountFlags::NOSUID)?;
+    for name in ["usr", "etc", "proc", "dev", "tmp", "run/plimsoll"] {
+        folder(&root.join(name))?;
+    }
+    system(root)?;
+    etc::build(order, &root.join("etc"))?;
+    proc(&root.join("proc"))?;
+    dev(&root.join("dev"))?;
+    let private = MountFlags::NOSUID | MountFlags::NODEV;
+    tmpfs(&root.join("tmp"), TMP_MIB, 0o1777, private)?;
+    let secrets = inside(root, Path::new(&order.secrets_dir))?;
+    folder(&secrets)?;
+    tmpfs(&secrets, SECRETS_MIB, 0o755, private | MountFlags::NOEXEC)?;
+    let token_file = inside(root, Path::new(TOKEN_FILE))?;
+    write_atomic_mode(&token_file, token.as_bytes(), 0o444).map_err(|error| error.to_string())?;
+    for order in &order.binds {
+        bind_order(root, order)?;
+    }
+    Ok(())
+}
+
+/// `path` of the new tree, below `root`. Refused where it could lead out.
+fn inside(root: &Path, path: &Path) -> Result<PathBuf, String> {
+    let mut parts = path.components();
+    let plain = parts.next() == Some(Component::RootDir)
+        && parts.all(|part| matches!(part, Component::Normal(_)));
+    if !plain {
+        return Err(format!("{} is no plain absolute path", path.display()));
+    }
+    Ok(root.join(path.strip_prefix("/").unwrap_or(path)))
+}
+
+fn folder(path: &Path) -> Result<(), String> {
+    std::fs::create_dir_all(path).map_err(failed("create", path))
+}
+
+fn system(root: &Path) -> Result<(), String> {
+    let fixed = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
+    bind(Path::new("/usr"), &root.join("usr"), fixed)?;
+    for name in SYSTEM {
+        let (here, there) = (Path::new("/").join(name), root.join(name));
+        if let Ok(target) = std::fs::read_link(&here) {
+            symlink(&target, &there).map_err(failed("link", &there))?;
+        } else if here.is_dir() {
+            folder(&there)?;
+            bind(&here, &there, fixed)?;
+        }
+    }
+    Ok(())
+}
+
+/// The processes of others are not listed where the kernel lets us say so.
+fn proc(path: &Path) -> Result<(), String> {
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    if mount("proc", path, "proc", flags, Some(c"hidepid=invisible")).is_ok() {
+        return Ok(());
+    }
+    // A user namespace without a process namespace may show what is there and not mount it anew.
+    mount_bind_recursive("/proc", path).map_err(failed("bind", Path::new("/proc")))
+}
+
+fn dev(path: &Path) -> Result<(), String> {
+    tmpfs(path, 1, 0o755, MountFlags::NOSUID | MountFlags::NOEXEC)?;
+    for name in DEVICES {
+        bind_file(
+            &Path::new("/dev").join(name),
+            &path.join(name),
+            MountFlags::NOSUID | MountFlags::NOEXEC,
+        )?;
+    }
+    for (name, target) in [
+        ("fd", "/proc/self/fd"),
+        ("stdin", "/proc/self/fd/0"),
+        ("stdout", "/proc/self/fd/1"),
+        ("stderr", "/proc/self/fd/2"),
+    ] {
+        let link = path.join(name);
+        symlink(target, &link).map_err(failed("link", &link))?;
+    }
+    let shm = path.join("shm");
+    folder(&shm)?;
+    let private = MountFlags::NOSUID | MountFlags::NODEV;
+    tmpfs(&shm, SHM_MIB, 0o1777, private)?;
+    super::mounts::remount(
+        path,
+        MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NOEXEC,
+    )
+}
+
+fn bind_order(root: &Path, order: &Bind) -> Result<(), String> {
+    let target = inside(root, &order.target)?;
+    let mut flags = MountFlags::NOSUID | MountFlags::NODEV;
+    if !order.writable {
+        flags |= MountFlags::RDONLY;
+    }
+    let source = std::fs::metadata(&order.source).map_err(failed("look at", &order.source))?;
+    if source.is_dir() {
+        folder(&target)?;
+        return bind(&order.source, &target, flags);
+    }
+    if let Some(parent) = target.parent() {
+        folder(parent)?;
+    }
+    bind_file(&order.source, &target, flags)
+}
+
+/// Leaves the old tree behind.
+fn switch(root: &Path) -> Result<(), String> {
+    chdir(root).map_err(failed("enter", root))?;
+    if pivot_root(".", ".").is_ok() {
+        unmount(".", UnmountFlags::DETACH).map_err(failed("leave", Path::new("/")))?;
+    } else {
+        // Where the present root is no mount point (inside a chroot) it cannot be exchanged, only covered.
+        mount_move(".", "/").map_err(failed("cover", Path::new("/")))?;
+        chroot(".").map_err(failed("enter", root))?;
+    }
+    chdir("/").map_err(failed("enter", Path::new("/")))
+}
+
+/// Makes a folder that everybody may read.
+pub(super) fn readable(path: &Path) -> Result<(), String> {
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
+        .map_err(failed("set the permissions of", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_that_could_lead_out_of_the_root_is_refused() {
+        let root = Path::new("/r");
+        assert_eq!(
+            inside(root, Path::new("/app/x")).unwrap(),
+            Path::new("/r/app/x")
+        );
+        for path in ["app", "/../etc", "/app/../../etc", ""] {
+            assert!(inside(root, Path::new(path)).is_err(), "{path}");
+        }
+    }
+}

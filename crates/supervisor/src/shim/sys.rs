@@ -1,0 +1,111 @@
+//! System calls that rustix has no safe form of. All `unsafe` of this crate is here.
+
+use std::io;
+use std::mem::{MaybeUninit, size_of};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use rustix::thread::{UnshareFlags, unshare_unsafe};
+
+/// Signals as something that can be polled.
+#[derive(Debug)]
+pub(crate) struct Signals(OwnedFd);
+
+impl Signals {
+    /// Blocks `signals` in this thread and collects them. `std::process::Command` unblocks all in its children.
+    #[expect(unsafe_code, reason = "sigprocmask and signalfd have no safe form")]
+    pub(crate) fn collect(signals: &[i32]) -> io::Result<Self> {
+        let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+        // SAFETY: `set` is writable memory of the right type, and sigemptyset initialises all of it before anything
+        // reads it; sigaddset refuses numbers that are no signals. Nothing is kept by the kernel but the set's value.
+        let raw = unsafe {
+            libc::sigemptyset(set.as_mut_ptr());
+            for &signal in signals {
+                libc::sigaddset(set.as_mut_ptr(), signal);
+            }
+            if libc::sigprocmask(libc::SIG_BLOCK, set.as_ptr(), std::ptr::null_mut()) != 0 {
+                return Err(io::Error::last_os_error());
+            }
+            libc::signalfd(-1, set.as_ptr(), libc::SFD_CLOEXEC | libc::SFD_NONBLOCK)
+        };
+        if raw < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: signalfd has just returned this descriptor, and nobody else knows it.
+        Ok(Self(unsafe { OwnedFd::from_raw_fd(raw) }))
+    }
+
+    /// The signals that have arrived, at most sixteen.
+    pub(crate) fn take(&self) -> Vec<i32> {
+        const RECORD: usize = size_of::<libc::signalfd_siginfo>();
+        let mut buffer = [0_u8; RECORD * 16];
+        let read = rustix::io::read(&self.0, &mut buffer).unwrap_or(0);
+        // The first field of each record is the number.
+        let numbers = buffer[..read]
+            .chunks_exact(RECORD)
+            .map(|record| i32::from_ne_bytes([record[0], record[1], record[2], record[3]]));
+        numbers.collect()
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// A child that has ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reaped {
+    pub(crate) pid: u32,
+    /// Its exit code, or the signal that killed it.
+    pub(crate) end: Result<i32, i32>,
+    /// With that of the children that it has waited for.
+    pub(crate) max_rss_bytes: u64,
+    /// With that of the children that it has waited for.
+    pub(crate) cpu_ms: u64,
+}
+
+/// Takes one child that has ended, without waiting.
+#[expect(
+    unsafe_code,
+    reason = "wait4 has no safe form, and only it tells what a child has used"
+)]
+pub(crate) fn reap() -> Option<Reaped> {
+    let mut status = 0;
+    let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: both pointers are to writable memory of the right type that lives through the call.
+    let pid = unsafe { libc::wait4(-1, &raw mut status, libc::WNOHANG, usage.as_mut_ptr()) };
+    let pid = u32::try_from(pid).ok().filter(|&pid| pid > 0)?;
+    // SAFETY: all-zero bytes are a valid rusage, and wait4 has filled it in.
+    let usage = unsafe { usage.assume_init() };
+    let end = if libc::WIFSIGNALED(status) {
+        Err(libc::WTERMSIG(status))
+    } else {
+        Ok(libc::WEXITSTATUS(status))
+    };
+    Some(Reaped {
+        pid,
+        end,
+        max_rss_bytes: u64::try_from(usage.ru_maxrss).unwrap_or(0) * 1024,
+        cpu_ms: milliseconds(usage.ru_utime) + milliseconds(usage.ru_stime),
+    })
+}
+
+fn milliseconds(time: libc::timeval) -> u64 {
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    seconds * 1000 + u64::try_from(time.tv_usec).unwrap_or(0) / 1000
+}
+
+/// A new mount namespace for this process, and a new user namespace around it where `user` says so.
+#[expect(
+    unsafe_code,
+    reason = "rustix marks unshare unsafe for the sake of CLONE_FILES"
+)]
+pub(crate) fn unshare(user: bool) -> io::Result<()> {
+    let mut flags = UnshareFlags::NEWNS;
+    if user {
+        flags |= UnshareFlags::NEWUSER;
+    }
+    // SAFETY: the table of file descriptors is not unshared, which is what the function is unsafe for.
+    Ok(unsafe { unshare_unsafe(flags) }?)
+}

@@ -1,0 +1,498 @@
+//! The loop above a program, for shims and keepers alike: output, verbs, signals, the end.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use plimsoll_bundle::Digest;
+use plimsoll_stdx::backoff::Backoff;
+use plimsoll_stdx::clock::unix_ms;
+use plimsoll_stdx::fs::read_bounded;
+use plimsoll_stdx::net::frame::{self, FrameError};
+use plimsoll_stdx::net::{handover, unix};
+use plimsoll_stdx::process::{self, ProcessId, boot_id};
+use plimsoll_stdx::random;
+use plimsoll_store::state::{self, MAX_LEN};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Signal, set_child_subreaper, setsid};
+
+use super::handoff::{Entered, Handoff, Run, Tie};
+use super::launch::launch;
+use super::output::{Flow, Output, Source};
+use super::serve::{Wish, serve};
+use super::sys::{Reaped, Signals, reap};
+use super::{MOUNT_POINT, Started};
+use crate::logs::Stream;
+use crate::order::{Root, StopSignal};
+use crate::record::{
+    EXIT_FILE, EXIT_FORMAT, ExitReason, ExitRecord, PROTOCOL, Program, SHIM_FILE, SHIM_FORMAT,
+    SHIM_SOCKET, SPEC_FILE, SPEC_FORMAT, ShimRecord, Spec,
+};
+use crate::secrets::Secrets;
+
+/// How often old output is looked at, and the longest sleep.
+const LOOK_EVERY: Duration = Duration::from_mins(1);
+/// How long descendants may take to die of SIGKILL, and their output to arrive.
+const TIDY_WITHIN: Duration = Duration::from_secs(5);
+/// The wait before a keeper starts its program again: at once at first, so that a gateway is back within 200 ms.
+const RESPAWN: Backoff = Backoff {
+    base_ms: 50,
+    cap_ms: 5_000,
+};
+/// A program that lived so long did not fail at its start.
+const LIVED: Duration = Duration::from_secs(10);
+
+/// What a warden is besides a shim.
+#[derive(Debug)]
+pub(crate) enum Post {
+    /// Ends with its program.
+    Shim,
+    /// Starts its program again.
+    Keeper {
+        /// What the program serves.
+        sockets: Vec<handover::Sockets>,
+    },
+}
+
+/// A program and its streams.
+#[derive(Debug)]
+struct Child {
+    process: ProcessId,
+    started: Instant,
+    sources: Vec<Source>,
+}
+
+/// Why the loop is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Course {
+    On,
+    Stopping { kill_at: Instant },
+    Killed,
+}
+
+/// The loop's state.
+#[derive(Debug)]
+pub(crate) struct Warden {
+    /// A path that stays valid when the root is exchanged and the user is another.
+    pub(crate) dir: PathBuf,
+    _handle: File,
+    pub(crate) spec: Spec,
+    secrets: Secrets,
+    pub(crate) record: ShimRecord,
+    pub(crate) post: Post,
+    signals: Signals,
+    listener: UnixListener,
+    output: Output,
+    child: Option<Child>,
+    course: Course,
+    /// When a keeper starts its program again.
+    respawn_at: Option<Instant>,
+    failures: u32,
+    used: (u64, u64),
+    oom_before: Option<u64>,
+    end: Option<ExitReason>,
+    killed_descendants: u32,
+}
+
+/// Why a shim or keeper could not do its work.
+pub(crate) type WardenError = String;
+
+/// Says it where the supervisor listens, and where it can be read later.
+pub(crate) fn complain(error: &WardenError) -> u8 {
+    let failed = Started::Failed {
+        reason: error.clone(),
+    };
+    // Nobody may listen any more; the exit code tells as much.
+    let _ = frame::write(&mut io::stdout(), &failed);
+    1
+}
+
+impl Warden {
+    /// Reads orders and secrets and opens the socket; nothing runs yet.
+    pub(crate) fn open(dir: &Path) -> Result<Self, WardenError> {
+        let handle = File::open(dir).map_err(text)?;
+        let dir = PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd()));
+        let bytes = read_bounded(&dir.join(SPEC_FILE), MAX_LEN).map_err(text)?;
+        let spec: Spec = state::decode(&bytes, &dir.join(SPEC_FILE), SPEC_FORMAT).map_err(text)?;
+        let secrets: Secrets = match frame::read(&mut io::stdin()) {
+            Ok(secrets) => secrets,
+            Err(FrameError::Closed) => return Err("the supervisor died".to_owned()),
+            Err(error) => return Err(error.to_string()),
+        };
+        // Its own session: no terminal and no signal for the supervisor's group reaches it. It is one already when
+        // somebody started it so.
+        let _ = setsid();
+        set_child_subreaper(Some(rustix::process::getpid())).map_err(text)?;
+        let signals = Signals::collect(&[
+            libc::SIGCHLD,
+            libc::SIGTERM,
+            libc::SIGINT,
+            libc::SIGQUIT,
+            libc::SIGHUP,
+        ])
+        .map_err(text)?;
+        let name = socket_name(&spec);
+        let listener = unix::bind(&dir, name).map_err(text)?;
+        listener.set_nonblocking(true).map_err(text)?;
+        let record = ShimRecord {
+            instance: spec.instance(),
+            shim: ProcessId::own().map_err(text)?,
+            boot_id: boot_id().map_err(text)?,
+            protocol: PROTOCOL,
+            spec: Digest::of(&bytes),
+            program: None,
+            respawns: 0,
+            listening: std::collections::BTreeMap::new(),
+        };
+        let output = Output::open(&dir, &spec.order.logs);
+        Ok(Self {
+            dir,
+            _handle: handle,
+            spec,
+            secrets,
+            record,
+            post: Post::Shim,
+            signals,
+            listener,
+            output,
+            child: None,
+            course: Course::On,
+            respawn_at: None,
+            failures: 0,
+            used: (0, 0),
+            oom_before: None,
+            end: None,
+            killed_descendants: 0,
+        })
+    }
+
+    /// Starts the program, tells the supervisor, and stays until nothing of it is left.
+    pub(crate) fn run(mut self) -> Result<(), WardenError> {
+        self.save_record()?;
+        if let Err(reason) = self.start() {
+            // A keeper could try again, but what fails at the first start fails for the orders' sake.
+            self.end = Some(ExitReason::NotStarted {
+                reason: reason.clone(),
+            });
+            self.finish()?;
+            return Err(reason);
+        }
+        self.save_record()?;
+        let started = Started::Running(Box::new(self.record.clone()));
+        // A supervisor that died meanwhile will adopt us; we go on without the word.
+        let _ = frame::write(&mut io::stdout(), &started);
+        release_stdio()?;
+        while self.end.is_none() {
+            self.wait();
+            self.reap();
+            self.take_signals();
+            self.take_output();
+            self.answer();
+            self.keep_time();
+        }
+        self.finish()
+    }
+
+    fn start(&mut self) -> Result<(), String> {
+        let keeper = matches!(self.post, Post::Keeper { .. });
+        let handoff = Handoff::Run(Box::new(Run {
+            order: self.spec.order.clone(),
+            ports: self.spec.ports.clone(),
+            secrets: self.secrets.clone(),
+            token: self.spec.token.clone(),
+            mount_point: self.dir.join(MOUNT_POINT),
+            entered: if keeper { Entered::Yes } else { Entered::No },
+            tie: if keeper { Tie::Survives } else { Tie::Dies },
+        }));
+        self.oom_before = oom_kills();
+        let launched = launch(&handoff)?;
+        let process = ProcessId::of(launched.pid).map_err(text)?;
+        let sources = vec![
+            Source::new(launched.stdout, Stream::Stdout).map_err(text)?,
+            Source::new(launched.stderr, Stream::Stderr).map_err(text)?,
+        ];
+        self.child = Some(Child {
+            process,
+            started: Instant::now(),
+            sources,
+        });
+        self.record.program = Some(Program {
+            process,
+            since_ms: unix_ms(SystemTime::now()),
+            mount_ns: launched.applied.mount_ns,
+            class: launched.applied.class,
+            controls: launched.applied.controls,
+        });
+        Ok(())
+    }
+
+    fn save_record(&self) -> Result<(), WardenError> {
+        state::save(&self.dir.join(SHIM_FILE), SHIM_FORMAT, &self.record).map_err(text)
+    }
+
+    fn wait(&self) {
+        let now = Instant::now();
+        let mut until = now + LOOK_EVERY;
+        if let Course::Stopping { kill_at } = self.course {
+            until = until.min(kill_at);
+        }
+        until = self.respawn_at.map_or(until, |at| until.min(at));
+        let timeout = Timespec::try_from(until.saturating_duration_since(now)).ok();
+        let mut fds = vec![
+            PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
+            PollFd::from_borrowed_fd(self.listener.as_fd(), PollFlags::IN),
+        ];
+        let sources = self.child.iter().flat_map(|child| &child.sources);
+        fds.extend(sources.map(|source| PollFd::new(&source.pipe, PollFlags::IN)));
+        // Interrupted or not, everything is looked at next.
+        let _ = poll(&mut fds, timeout.as_ref());
+    }
+
+    fn reap(&mut self) {
+        while let Some(reaped) = reap() {
+            self.used = (
+                self.used.0.max(reaped.max_rss_bytes),
+                self.used.1 + reaped.cpu_ms,
+            );
+            let ours = self.child.as_ref().map(|child| child.process.pid);
+            if ours == Some(reaped.pid) {
+                self.program_ended(reaped);
+            }
+        }
+    }
+
+    fn program_ended(&mut self, reaped: Reaped) {
+        let reason = match reaped.end {
+            Ok(code) => ExitReason::Code { code },
+            Err(signal) => ExitReason::Signal {
+                signal,
+                out_of_memory: self.out_of_memory(signal),
+            },
+        };
+        self.tidy();
+        let lived = self
+            .child
+            .take()
+            .map_or(Duration::ZERO, |child| child.started.elapsed());
+        if matches!(self.post, Post::Shim) || self.course != Course::On {
+            self.end = Some(reason);
+            return;
+        }
+        self.failures = if lived >= LIVED { 1 } else { self.failures + 1 };
+        let wait = RESPAWN.delay(self.failures, random::number());
+        self.respawn_at = Some(Instant::now() + wait);
+    }
+
+    /// The kernel counts its kills for want of memory. If the count stood still it was not that; if it moved, it may
+    /// have been another process.
+    fn out_of_memory(&self, signal: i32) -> Option<bool> {
+        if signal != libc::SIGKILL || self.course != Course::On {
+            return Some(false);
+        }
+        (self.oom_before? == oom_kills()?).then_some(false)
+    }
+
+    fn respawn(&mut self) {
+        self.respawn_at = None;
+        if self.start().is_ok() {
+            self.record.respawns += 1;
+        } else {
+            self.failures = self.failures.saturating_add(1);
+            let wait = RESPAWN.delay(self.failures, random::number());
+            self.respawn_at = Some(Instant::now() + wait);
+        }
+        // The answer to Info is right in any case; the file is for when we are dead.
+        let _ = self.save_record();
+    }
+
+    fn take_signals(&mut self) {
+        for signal in self.signals.take() {
+            if matches!(signal, libc::SIGTERM | libc::SIGINT | libc::SIGQUIT) {
+                self.stop();
+            }
+        }
+    }
+
+    fn stop(&mut self) {
+        if self.course != Course::On {
+            return;
+        }
+        let grace = Duration::from_millis(self.spec.order.grace_ms);
+        self.course = Course::Stopping {
+            kill_at: Instant::now() + grace,
+        };
+        let signal = match self.spec.order.stop_signal {
+            StopSignal::Term => Signal::TERM,
+            StopSignal::Int => Signal::INT,
+            StopSignal::Quit => Signal::QUIT,
+        };
+        self.send(signal);
+        if self.child.is_none() {
+            self.end = Some(ExitReason::Code { code: 0 });
+        }
+    }
+
+    fn send(&self, signal: Signal) {
+        if let Some(child) = &self.child {
+            // One that has just died is reaped in this round or the next.
+            let _ = child.process.signal(signal);
+        }
+    }
+
+    fn take_output(&mut self) {
+        if let Some(child) = &mut self.child {
+            let output = &mut self.output;
+            child
+                .sources
+                .retain_mut(|source| source.drain(output) == Flow::Open);
+        }
+    }
+
+    fn answer(&mut self) {
+        while let Ok((stream, _)) = self.listener.accept() {
+            let sockets = match &self.post {
+                Post::Shim => &[][..],
+                Post::Keeper { sockets } => sockets,
+            };
+            match serve(stream, &self.record, sockets) {
+                Wish::Nothing => {}
+                Wish::Signal(number) => self.wished(number),
+            }
+        }
+    }
+
+    fn wished(&mut self, number: i32) {
+        let ends = matches!(
+            number,
+            libc::SIGTERM | libc::SIGINT | libc::SIGQUIT | libc::SIGKILL
+        );
+        if number == libc::SIGKILL {
+            self.course = Course::Killed;
+            self.send(Signal::KILL);
+            if self.child.is_none() {
+                self.end = Some(ExitReason::Code { code: 0 });
+            }
+        } else if ends && matches!(self.post, Post::Keeper { .. }) {
+            self.stop();
+        } else if let Some(signal) = Signal::from_named_raw(number) {
+            self.send(signal);
+        }
+    }
+
+    fn keep_time(&mut self) {
+        let now = Instant::now();
+        if let Course::Stopping { kill_at } = self.course
+            && kill_at <= now
+        {
+            self.course = Course::Killed;
+            self.send(Signal::KILL);
+        }
+        if self.respawn_at.is_some_and(|at| at <= now) && self.end.is_none() {
+            self.respawn();
+        }
+        self.output.expire();
+    }
+
+    /// Kills what the program left behind, and takes the last of its output.
+    fn tidy(&mut self) {
+        let deadline = Instant::now() + TIDY_WITHIN;
+        let own = std::process::id();
+        let mut killed: Vec<ProcessId> = Vec::new();
+        loop {
+            let left = process::descendants(own).unwrap_or_default();
+            if left.is_empty() || Instant::now() > deadline {
+                break;
+            }
+            for process in left {
+                let _ = process.signal(Signal::KILL);
+                if !killed.contains(&process) {
+                    killed.push(process);
+                }
+            }
+            self.take_output();
+            std::thread::sleep(Duration::from_millis(1));
+            while let Some(reaped) = reap() {
+                self.used = (
+                    self.used.0.max(reaped.max_rss_bytes),
+                    self.used.1 + reaped.cpu_ms,
+                );
+            }
+        }
+        self.killed_descendants += u32::try_from(killed.len()).unwrap_or(u32::MAX);
+        // With every writer dead the pipes end.
+        while self
+            .child
+            .as_ref()
+            .is_some_and(|child| !child.sources.is_empty())
+            && Instant::now() < deadline
+        {
+            self.take_output();
+        }
+    }
+
+    fn finish(mut self) -> Result<(), WardenError> {
+        self.tidy();
+        self.remove_secrets();
+        let exit = ExitRecord {
+            instance: self.spec.instance(),
+            reason: self.end.take().unwrap_or(ExitReason::Unknown),
+            at_ms: unix_ms(SystemTime::now()),
+            max_rss_bytes: self.used.0,
+            cpu_ms: self.used.1,
+            killed_descendants: self.killed_descendants,
+            lost_lines: self.output.lost,
+        };
+        let saved = state::save(&self.dir.join(EXIT_FILE), EXIT_FORMAT, &exit).map_err(text);
+        // A socket that is left is replaced by the next start.
+        let _ = std::fs::remove_file(self.dir.join(socket_name(&self.spec)));
+        saved
+    }
+
+    /// On the host's tree the secrets lie in a folder of the process alone; elsewhere they went with its root.
+    fn remove_secrets(&self) {
+        if self.spec.order.root == Root::Host && !self.secrets.files.is_empty() {
+            let dir = Path::new(&self.spec.order.secrets_dir);
+            for name in self.secrets.files.keys() {
+                let _ = std::fs::remove_file(dir.join(name));
+            }
+            let _ = std::fs::remove_dir(dir);
+        }
+    }
+}
+
+fn socket_name(spec: &Spec) -> &'static str {
+    match spec.order.kind {
+        crate::order::Kind::Keeper => crate::record::KEEPER_SOCKET,
+        crate::order::Kind::Replica | crate::order::Kind::Resource | crate::order::Kind::Job => {
+            SHIM_SOCKET
+        }
+    }
+}
+
+/// Lets go of the pipes to the supervisor, which waits for their end.
+fn release_stdio() -> Result<(), WardenError> {
+    let null = File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+        .map_err(text)?;
+    rustix::stdio::dup2_stdin(&null).map_err(text)?;
+    rustix::stdio::dup2_stdout(&null).map_err(text)?;
+    rustix::stdio::dup2_stderr(&null).map_err(text)
+}
+
+/// The kernel's kills for want of memory since boot.
+fn oom_kills() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/vmstat").ok()?;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("oom_kill "))?;
+    line.trim().parse().ok()
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
