@@ -5,6 +5,7 @@
 //        [--auditor EMAIL] [--admin EMAIL] [--manager EMAIL]   more screens, with the same password or --NAME-password
 //
 // Every count on the page and every exported row is held against the truth file. The exit code says it all.
+import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { openBrowser } from './browser.mjs'
@@ -80,7 +81,7 @@ async function upload() {
   await page.getByRole('link', { name: 'Upload', exact: true }).click()
   await page.locator('input[name=left-file]').waitFor({ state: 'attached' })
   await report.screen('04-upload-empty')
-  const rejected = {}
+  const ingest = {}
   for (const side of ['left', 'right']) {
     await page.locator(`select[name=${side}-source]`).selectOption({ label: side === 'left' ? 'Bank' : 'Ledger' })
     await page.locator(`input[name=${side}-file]`).setInputFiles(args[side])
@@ -90,10 +91,10 @@ async function upload() {
     const lines = (await readFile(args[side], 'utf8')).split('\n').filter(Boolean).length - 1
     const [accepted, duplicate, bad] = await Promise.all(['accepted', 'duplicate', 'rejected'].map((id) => number(card.getByTestId(id))))
     report.equal(`every row of the ${side} file is accounted for`, accepted + duplicate + bad, lines)
-    rejected[side] = { duplicate, bad }
+    ingest[side] = { duplicate, bad }
   }
   await report.screen('05-upload-done')
-  return rejected
+  return ingest
 }
 
 async function run() {
@@ -127,7 +128,8 @@ async function counts(truth, ingest) {
       report.equal(`${side} rows ${state}`, await number(count(side, state)), truth.counts[side][state] ?? 0)
     }
     const duplicates = (await number(count(side, 'duplicate'))) + ingest[side].duplicate
-    report.check(`${side} duplicates`, duplicates >= (truth.counts[side].duplicate ?? 0), `${duplicates}, wanted ${truth.counts[side].duplicate ?? 0}`)
+    report.equal(`${side} rows duplicate`, duplicates, truth.counts[side].duplicate ?? 0)
+    report.equal(`${side} rows rejected`, ingest[side].bad, truth.counts[side].rejected ?? 0)
   }
 }
 
@@ -215,10 +217,17 @@ async function exports(truth) {
       if (fmt === 'JSON') {
         const document = JSON.parse(content)
         report.equal(`${kind}.json holds as many items as it says`, document.items.length, document.rows)
+        report.equal(`${kind}.json has the bytes that it was sealed with`, digestOfItems(content), document.sha256)
       } else if (kind === 'matched') checkMatched(readExport(content), truth)
       else report.check(`${kind}.csv ends with a true trailer`, readExport(content).length >= 0)
     }
   }
+}
+
+/** Of the bytes of the items array, as they stand in the file. */
+function digestOfItems(content) {
+  const from = content.indexOf('"items":') + '"items":'.length
+  return createHash('sha256').update(content.slice(from, content.lastIndexOf(',"rows":'))).digest('hex')
 }
 
 /** One exported line is one row of one side. */

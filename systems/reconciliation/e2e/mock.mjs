@@ -143,7 +143,7 @@ function simulate(run) {
     const within = ((tick - 1) % 6 + 1) / 6
     const at = (from, to) => from + (to - from) * within
     const frame = {
-      seq: tick, type: within === 1 ? 'pass_done' : 'progress', pass: ruleSet.passes[pass].name, processed: Math.floor((total * tick) / steps), total,
+      seq: tick, type: within === 1 ? 'pass_done' : 'progress', pass: ruleSet.passes[pass].name, processed: Math.floor((total * 5 * tick) / steps), total: total * 5,
       matched: Math.floor(confirmed * at(m0, shares[pass][0])), suggested: Math.floor((pairs.length - confirmed) * at(s0, shares[pass][1])),
       rows_per_s: 64_000, eta_ms: (steps - tick) * 120,
     }

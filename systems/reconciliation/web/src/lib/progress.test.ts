@@ -39,6 +39,12 @@ describe('the live view of a run', () => {
     expect([failed.phase, failed.detail]).toEqual(['failed', 'out of disk'])
   })
 
+  it('does not take the loading of rows for a pass', () => {
+    const live = withFrame(waitingRun(passes), frame({ pass: 'loading', total: 0 }))
+    expect(live.phase).toBe('waiting')
+    expect(live.passes.map((p) => p.name)).toEqual(['exact', 'tolerance'])
+  })
+
   it('shows a pass that the rule set did not announce', () => {
     expect(withFrame(waitingRun([]), frame({ pass: 'extra' })).passes[0]?.name).toBe('extra')
   })

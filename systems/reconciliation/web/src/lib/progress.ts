@@ -10,6 +10,7 @@ export interface PassProgress {
 
 export interface LiveRun {
   readonly passes: readonly PassProgress[]
+  /** Rows walked, summed over the passes: with five passes a row counts five times. */
   readonly processed: number
   readonly total: number
   readonly matched: number
@@ -21,6 +22,9 @@ export interface LiveRun {
   /** Matches found before the running pass began. */
   readonly before: number
 }
+
+/** What the server calls the time before the first pass. */
+const LOADING = 'loading'
 
 /** Before the first frame: the passes of the rule set, none begun. */
 export function waitingRun(passes: readonly RulePass[]): LiveRun {
@@ -53,7 +57,7 @@ export function withFrame(live: LiveRun, frame: Frame): LiveRun {
     suggested: frame.suggested,
     rowsPerSecond: frame.rows_per_s,
     etaMs: frame.eta_ms,
-    phase: 'running',
+    phase: frame.pass === LOADING ? 'waiting' : 'running',
   }
   if (frame.type === 'error') return { ...next, phase: 'failed', detail: frame.detail ?? null }
   if (frame.type === 'done') {
@@ -65,7 +69,7 @@ export function withFrame(live: LiveRun, frame: Frame): LiveRun {
 
 function withPass(live: LiveRun, frame: Frame, found: number): readonly PassProgress[] {
   const name = frame.pass
-  if (!name) return live.passes
+  if (!name || name === LOADING) return live.passes
   const state = frame.type === 'pass_done' ? 'done' : 'running'
   const mine: PassProgress = { name, state, found: Math.max(0, found - live.before) }
   const at = live.passes.findIndex((p) => p.name === name)

@@ -47,7 +47,7 @@ export function BalanceBar({ runId, left, right, onClear, onMatched }: BalanceBa
       <Sum side="right" rows={right} />
       <div className="balance-do">
         <label className="sr-only" htmlFor="match-reason">Reason for the match</label>
-        <input id="match-reason" placeholder="Reason, kept in the audit trail" required maxLength={500} value={reason} disabled={none} onChange={(e) => setReason(e.target.value)} />
+        <input id="match-reason" placeholder="Reason for the match" required maxLength={500} value={reason} disabled={none} onChange={(e) => setReason(e.target.value)} />
         <Button look="quiet" disabled={none} onClick={onClear}>Clear</Button>
         <Button look="primary" type="submit" icon="link" busy={action.busy} disabled={balance.kind !== 'balanced'}>Match</Button>
       </div>

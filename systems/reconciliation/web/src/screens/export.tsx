@@ -7,10 +7,10 @@ import { Button, Card, Empty, ErrorNote } from '../ui/basics'
 import { useToast } from '../ui/toast'
 
 const KINDS: readonly { kind: ExportKind; name: string; text: string; count: (run: Run) => string }[] = [
-  { kind: 'matched', name: 'Matched', text: 'Every match with its rows, sums, pass and score.', count: (r) => `${formatCount(r.stats?.matches ?? 0)} matches` },
-  { kind: 'unmatched', name: 'Unmatched', text: 'The rows that found no partner, on both sides.', count: (r) => `${formatCount((r.stats?.left.unmatched ?? 0) + (r.stats?.right.unmatched ?? 0))} rows` },
+  { kind: 'matched', name: 'Matched', text: 'Confirmed and suggested matches, a line for each of their rows.', count: (r) => `${formatCount(r.stats?.matches ?? 0)} matches` },
+  { kind: 'unmatched', name: 'Unmatched', text: 'The rows of both sides that found no partner.', count: (r) => `${formatCount((r.stats?.left.unmatched ?? 0) + (r.stats?.right.unmatched ?? 0))} rows` },
   { kind: 'exceptions', name: 'Exceptions', text: 'What still needs a decision, with reason, owner and due date.', count: (r) => `${formatCount(r.stats?.exceptions_open ?? 0)} open` },
-  { kind: 'summary', name: 'Summary', text: 'The figures of the run for the file: counts, sums, passes.', count: () => 'One page' },
+  { kind: 'summary', name: 'Summary', text: 'Rows and sums by side, currency and state.', count: () => 'One page' },
 ]
 
 /** Downloads. Each file ends with its row count and a checksum, so that a cut-off one is noticed. */

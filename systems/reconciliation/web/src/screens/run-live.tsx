@@ -65,14 +65,14 @@ export function LiveView({ run, onEnd }: { run: Run; onEnd: () => void }) {
           {live.total > 0 ? <Progress label="Rows processed" value={live.processed} max={live.total} /> : <Progress label="Preparing" />}
         </div>
         <dl className="live-facts">
-          <div><dt>Rows</dt><dd>{formatCount(live.processed)} <small>of {formatCount(live.total)}</small></dd></div>
+          <div><dt>Rows walked</dt><dd>{formatCount(live.processed)} <small>of {formatCount(live.total)}</small></dd></div>
           <div><dt>Confirmed</dt><dd>{formatCount(live.matched)}</dd></div>
           <div><dt>Suggested</dt><dd>{formatCount(live.suggested)}</dd></div>
           <div><dt>Rows per second</dt><dd>{formatCount(live.rowsPerSecond)}</dd></div>
           <div><dt>Time left</dt><dd>{live.etaMs === null ? '–' : formatDuration(live.etaMs)}</dd></div>
         </dl>
       </Card>
-      <Card title="Passes"><PassBars passes={live.passes} rows={live.total} /></Card>
+      <Card title="Passes"><PassBars passes={live.passes} rows={live.total / Math.max(1, live.passes.length)} /></Card>
     </div>
   )
 }
