@@ -11,6 +11,8 @@ const MEASURED: Table = Table {
         key("of", Kind::Text(Form::Subject), Fill::Required, "What is measured: `app`, `edge`, `service.NAME`, `route.NAME`, …"),
         key("bound", Kind::Text(Form::Bound), Fill::Value("\"== true\""), "The bound. Its value has the measure's dimension."),
         key("under", Kind::Text(Form::Slug), Fill::Absent, "The load scenario under which it holds."),
+        key("with", Kind::Text(Form::Text), Fill::Absent, "The measure's parameter: a file, a header, a need, …, as the registry says."),
+        key("in", Kind::Text(Form::Slug), Fill::Absent, "The environment that it is made for. Left out: the one that is certified."),
         key("baseline", Kind::Text(Form::Text), Fill::Absent, "What the measure is relative to, where it is a ratio or a saving."),
         key("standing", Kind::Choice(&["made", "withdrawn"]), Fill::Value("\"made\""), "Whether the owner still makes the promise."),
         key("because", Kind::Text(Form::Label), Fill::Absent, "Why it was withdrawn: a contradiction's id."),
