@@ -1,5 +1,72 @@
 //! The `plimsoll` binary: arguments, settings, wiring and printing.
 //!
 //! Must not know: anything another surface (an API, a dashboard) would want.
+//!
+//! One static binary is every process of ours. The hidden roles (`__shim`, `__keeper`, `__gateway`, `__supervisor`)
+//! are reached before arguments are parsed and before any thread exists.
 
-fn main() {}
+mod args;
+mod artefacts;
+mod commands;
+mod events;
+mod exit;
+mod interrupt;
+mod printer;
+mod progress;
+mod project;
+mod prompt;
+mod roles;
+mod settings;
+mod units;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command};
+use commands::Context;
+use exit::{ExitStatus, Failure};
+use printer::Printer;
+use settings::Environment;
+
+fn main() -> ExitCode {
+    match roles::dispatch(std::env::args_os()) {
+        Some(code) => ExitCode::from(code),
+        None => ExitCode::from(command(Cli::parse())),
+    }
+}
+
+fn command(cli: Cli) -> ExitStatus {
+    let environment = Environment::read();
+    let printer = Printer::new(cli.common.format, cli.common.color, environment.no_color);
+    let context = Context { printer, environment, project: cli.common.project };
+    match run(&context, &cli.command) {
+        Ok(status) => status,
+        Err(failure) => {
+            print(&failure, printer);
+            failure.status
+        }
+    }
+}
+
+fn run(context: &Context, command: &Command) -> exit::Result<ExitStatus> {
+    match command {
+        Command::Init(args) => commands::init::run(context, args),
+        Command::Build(args) => commands::build::run(context, args),
+        Command::Up(args) => commands::up::run(context, args),
+        Command::Down(args) => commands::down::run(context, args),
+        Command::Status(args) => commands::status::run(context, args),
+        Command::Logs(args) => commands::logs::run(context, args),
+        Command::Scale(args) => commands::scale::run(context, args),
+        Command::Secret(command) => commands::secret::run(context, command),
+        Command::Schema => commands::schema::run(context),
+    }
+}
+
+/// The error with its causes on one line, and what to do under it.
+fn print(failure: &Failure, printer: Printer) {
+    printer.error(&format!("{:#}", failure.error));
+    if let Some(advice) = &failure.advice {
+        printer.advice(advice);
+    }
+}

@@ -1,0 +1,127 @@
+//! Builds the services of an app.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+use plimsoll_bundle::Digest;
+use plimsoll_image::recipe::{CargoRecipe, FolderRecipe};
+use plimsoll_image::{ArtefactStore, BuildError, Built, Recipe, build};
+use plimsoll_model::App;
+use plimsoll_model::app::Build;
+
+use crate::exit::{Failure, Result};
+use crate::progress::Progress;
+
+/// One service, built.
+#[derive(Debug)]
+pub(crate) struct Artefact {
+    pub(crate) service: String,
+    pub(crate) built: Built,
+    pub(crate) took: Duration,
+}
+
+/// Where artefacts and what is remembered of builds are kept.
+#[derive(Debug)]
+pub(crate) struct Places {
+    pub(crate) store: PathBuf,
+    pub(crate) cache: PathBuf,
+}
+
+/// Builds `services` of the app in `project` (all of them when empty), one after the other.
+pub(crate) fn build_all(
+    project: &Path,
+    app: &App,
+    services: &[String],
+    places: &Places,
+    progress: &mut Progress,
+) -> Result<Vec<Artefact>> {
+    ensure_known(app, services)?;
+    let store = ArtefactStore::open(&places.store).map_err(failure)?;
+    let mut artefacts = Vec::new();
+    for (name, service) in &app.services {
+        if !services.is_empty() && !services.contains(name) {
+            continue;
+        }
+        let recipe = recipe(project, name, &service.build)?;
+        let cache = places.cache.join("builds").join(format!("{name}.json"));
+        progress.begin(&format!("build {name}"));
+        let started = Instant::now();
+        let built = build(&recipe, &store, &cache, &mut |line| progress.detail(line))
+            .map_err(|error| {
+                progress.fail();
+                failure(error)
+            })?;
+        let note = if built.unchanged { "unchanged" } else { built.digest.short() };
+        progress.done(note);
+        artefacts.push(Artefact { service: name.clone(), built, took: started.elapsed() });
+    }
+    Ok(artefacts)
+}
+
+/// Digests by service, as rendering wants them.
+pub(crate) fn digests(artefacts: &[Artefact]) -> BTreeMap<String, Digest> {
+    artefacts.iter().map(|one| (one.service.clone(), one.built.digest.clone())).collect()
+}
+
+fn ensure_known(app: &App, services: &[String]) -> Result<()> {
+    let unknown = services.iter().find(|name| !app.services.contains_key(*name));
+    match unknown {
+        None => Ok(()),
+        Some(name) => {
+            let known: Vec<&str> = app.services.keys().map(String::as_str).collect();
+            Err(Failure::usage(anyhow!("there is no service `{name}`"))
+                .advise(format!("the app has: {}", known.join(", "))))
+        }
+    }
+}
+
+fn recipe(project: &Path, name: &str, build: &Build) -> Result<Recipe> {
+    Ok(match build {
+        Build::Cargo(cargo) => Recipe::Cargo(CargoRecipe {
+            dir: project.join(&cargo.dir),
+            package: cargo.cargo.clone(),
+            bin: cargo.bin.clone(),
+            features: cargo.features.clone(),
+            profile: cargo.profile.clone(),
+            files: cargo
+                .files
+                .iter()
+                .map(|(inside, source)| {
+                    let inside = inside.strip_prefix("/app/").unwrap_or(inside);
+                    (PathBuf::from(inside), project.join(source))
+                })
+                .collect(),
+        }),
+        Build::Command(command) => Recipe::Folder(FolderRecipe {
+            dir: project.join(&command.dir),
+            run: command.command.clone(),
+            out: PathBuf::from(&command.out),
+            is_static: false,
+        }),
+        Build::Static(files) => Recipe::Folder(FolderRecipe {
+            dir: project.join(&files.dir),
+            run: files.run.clone(),
+            out: PathBuf::from(&files.out),
+            is_static: true,
+        }),
+        Build::Docker(_) | Build::Image(_) => {
+            let form = "is a Dockerfile or an image, which this machine cannot run yet";
+            return Err(Failure::app(anyhow!("service `{name}` {form}"))
+                .advise("build it with `cargo`, a `command` or as `static` files"));
+        }
+    })
+}
+
+fn failure(error: BuildError) -> Failure {
+    let advice = match &error {
+        BuildError::ToolFailed { tail, .. } => Some(format!("its last lines:\n{}", tail.join("\n"))),
+        _ => None,
+    };
+    let failure = if error.is_users_fault() { Failure::app(error) } else { Failure::internal(error) };
+    match advice {
+        Some(advice) => failure.advise(advice),
+        None => failure,
+    }
+}

@@ -1,0 +1,64 @@
+//! What the environment of the process says, read once and here alone.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use plimsoll_local::Settings;
+
+/// Longer than any roll-out that a person would wait for in front of a terminal; the file's own bound is shorter.
+const DEPLOY_DEADLINE: Duration = Duration::from_secs(3600);
+
+/// The variables that Plimsoll looks at.
+#[derive(Debug, Clone)]
+pub(crate) struct Environment {
+    home: Option<PathBuf>,
+    config_home: Option<PathBuf>,
+    runtime_dir: Option<PathBuf>,
+    /// `NO_COLOR` is set to something.
+    pub(crate) no_color: bool,
+    /// `PLIMSOLL_CRASH_AT`, in debug builds.
+    crash_at: Option<String>,
+}
+
+impl Environment {
+    /// Reads the variables.
+    pub(crate) fn read() -> Self {
+        let path = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        Self {
+            home: path("HOME"),
+            config_home: path("XDG_CONFIG_HOME"),
+            runtime_dir: path("XDG_RUNTIME_DIR"),
+            no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+            crash_at: std::env::var("PLIMSOLL_CRASH_AT").ok().filter(|_| cfg!(debug_assertions)),
+        }
+    }
+
+    /// Settings of the local target. `tool` is this executable.
+    pub(crate) fn local(&self, tool: PathBuf) -> Settings {
+        Settings {
+            tool,
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            key_file: self.key_file(),
+            runtime_dir: self.runtime_dir(),
+            deadline: DEPLOY_DEADLINE,
+            crash: self.crash_at.as_deref().and_then(|text| text.parse().ok()),
+        }
+    }
+
+    /// Outside every project, so that a copy of a project opens nothing.
+    fn key_file(&self) -> PathBuf {
+        if rustix::process::getuid().is_root() {
+            return PathBuf::from("/etc/plimsoll/key");
+        }
+        let config = self.config_home.clone().or_else(|| Some(self.home.as_ref()?.join(".config")));
+        config.unwrap_or_else(|| PathBuf::from("/nonexistent")).join("plimsoll/key")
+    }
+
+    /// Short, because the address of a Unix socket holds 107 bytes.
+    fn runtime_dir(&self) -> PathBuf {
+        match &self.runtime_dir {
+            Some(dir) if dir.is_dir() => dir.join("plimsoll"),
+            _ => Path::new("/tmp").join(format!("plimsoll-{}", rustix::process::getuid().as_raw())),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The live system: the reconciliation app behind our gateway, hit where it hurts.
+//!
+//! Needs a machine that `./plimsoll-up` has prepared; `PLIMSOLL_LIVE=1` says so (`tests/live/run` does it all).
+
+mod app;
+mod http;
+mod kills;
+mod load;
+mod truth;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
+/// There is one app on one pair of ports: tests take turns. `None` (and a line that says so) where nothing is live.
+fn turn() -> Option<MutexGuard<'static, ()>> {
+    if std::env::var_os("PLIMSOLL_LIVE").is_none() {
+        println!("skipped: needs PLIMSOLL_LIVE");
+        return None;
+    }
+    // A failed test must not fail the others: each starts from `App::up`.
+    Some(ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner))
+}
