@@ -256,7 +256,32 @@ async function leave() {
   await page.reload()
   await page.getByTestId('match-rate').waitFor()
   report.check('a reload keeps the login', true)
+  await expiredToken()
   await logOut()
+  await revokedLogin()
+}
+
+/** The server refuses the token once: the page renews it and asks again, and nobody notices. */
+async function expiredToken() {
+  await forgiving(/401/, async () => {
+    await page.getByRole('link', { name: 'Runs' }).first().click()
+    await page.locator('.row-link').first().waitFor()
+    const renewed = page.waitForResponse('**/auth/refresh')
+    await page.route('**/api/v1/dashboard', (route) => route.fulfill({ status: 401, contentType: 'application/problem+json', body: '{"title":"x","code":"unauthorized"}' }), { times: 1 })
+    await page.getByRole('link', { name: 'Dashboard' }).click()
+    await page.getByTestId('match-rate').waitFor()
+    report.equal('a refused token is renewed without a word', (await renewed).status(), 200)
+  })
+}
+
+/** A refresh token that the server no longer knows leads to the login, not to an error. */
+async function revokedLogin() {
+  await forgiving(/401/, async () => {
+    await page.evaluate(() => localStorage.setItem('recon.refresh_token', 'revoked'))
+    await page.reload()
+    await page.getByRole('heading', { name: 'Log in' }).waitFor()
+    report.check('a revoked login leads to the login page', true)
+  })
 }
 
 async function logOut() {

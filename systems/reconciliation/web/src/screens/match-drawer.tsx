@@ -17,17 +17,19 @@ interface MatchDrawerProps {
   run: Run
   onClose: () => void
   onChange: () => void
+  /** Goes to another match. */
+  onOpen: (id: string) => void
 }
 
 /** One match: its rows, why they were put together, and what may be done about it. */
-export function MatchDrawer({ id, run, onClose, onChange }: MatchDrawerProps) {
+export function MatchDrawer({ id, run, onClose, onChange, onOpen }: MatchDrawerProps) {
   const match = useResource(`match ${id}`, (signal) => api.match(id, signal))
   const changed = (now: Match) => {
     match.set(now)
     onChange()
   }
   return (
-    <Dialog as="drawer" title="Match" onClose={onClose} footer={match.data && run.status === 'review' && <MatchActions match={match.data} onChange={changed} />}>
+    <Dialog as="drawer" title="Match" onClose={onClose} footer={match.data && run.status === 'review' && <MatchActions match={match.data} onChange={changed} onOpen={onOpen} />}>
       <ErrorNote error={match.error} onRetry={match.reload} />
       {!match.data && !match.error && <Skeleton lines={8} />}
       {match.data && <MatchDetail match={match.data} run={run} />}
@@ -122,7 +124,13 @@ function evidenceValue(name: string, value: string | null, ccy: string): string 
   return name.startsWith('amount') && parseMinor(value) !== null ? formatMinor(value, ccy) : value
 }
 
-function MatchActions({ match, onChange }: { match: Match; onChange: (match: Match) => void }) {
+interface MatchActionsProps {
+  match: Match
+  onChange: (match: Match) => void
+  onOpen: (id: string) => void
+}
+
+function MatchActions({ match, onChange, onOpen }: MatchActionsProps) {
   const may = useCan()
   const user = useUser()
   const say = useToast()
@@ -136,17 +144,24 @@ function MatchActions({ match, onChange }: { match: Match; onChange: (match: Mat
     say('The rows are free again.')
     setAsking(null)
   }
+  const next = useAction(async () => {
+    const { items } = await api.matches(match.run_id, { status: 'suggested', limit: 1 })
+    if (items[0]) onOpen(items[0].id)
+    else say('No suggestion is left to decide.')
+  })
   const own = match.created_by === user.email
   const decides = match.status === 'suggested' && may('matches.confirm')
   const unmatches = match.status === 'confirmed' && may('matches.propose')
-  if (!decides && !unmatches) return null
+  const decided = match.status !== 'suggested' && may('matches.confirm')
+  if (!decides && !unmatches && !decided) return null
   return (
     <>
-      <ErrorNote error={confirm.error} />
+      <ErrorNote error={confirm.error ?? next.error} />
       {decides && own && <p className="sub">You proposed this: somebody else has to confirm it.</p>}
       {decides && <Button look="danger" icon="cross" onClick={() => setAsking('reject')}>Reject</Button>}
       {decides && !own && <Button look="primary" icon="check" busy={confirm.busy} onClick={() => void confirm.run()}>Confirm</Button>}
       {unmatches && <Button look="danger" icon="unlink" onClick={() => setAsking('unmatch')}>Unmatch</Button>}
+      {decided && <Button icon="arrow" busy={next.busy} onClick={() => void next.run()}>Next suggestion</Button>}
       {asking && (
         <ReasonDialog title={asking === 'reject' ? 'Reject this match' : 'Take this match apart'} verb={asking === 'reject' ? 'Reject' : 'Unmatch'} onClose={() => setAsking(null)} onSubmit={reject}>
           <p>Its rows become unmatched and can be matched otherwise.</p>

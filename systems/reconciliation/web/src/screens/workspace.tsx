@@ -77,7 +77,7 @@ export function Workspace({ run, onChange }: { run: Run; onChange: () => void })
           onMatched={changed}
         />
       )}
-      {matchId && <MatchDrawer key={matchId} id={matchId} run={run} onClose={() => setMatchId(null)} onChange={changed} />}
+      {matchId && <MatchDrawer key={matchId} id={matchId} run={run} onClose={() => setMatchId(null)} onChange={changed} onOpen={setMatchId} />}
     </div>
   )
 }
