@@ -10,6 +10,23 @@ use crate::txn::{TextField, TxnStore};
 /// The score of a perfect pair. Scores are integers, so that sums of them are exact.
 pub(super) const FULL_SCORE: u32 = 1_000_000_000;
 
+/// What most comparators look at.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Numbers {
+    pub(super) amount: i64,
+    pub(super) day: Day,
+}
+
+impl Numbers {
+    #[inline]
+    pub(super) fn of(store: &TxnStore, row: usize) -> Self {
+        Self {
+            amount: store.amount_minor(row),
+            day: store.booking_date(row),
+        }
+    }
+}
+
 /// The comparators of a pass, sorted by cost.
 #[derive(Debug)]
 pub(super) struct Checks {
@@ -17,7 +34,7 @@ pub(super) struct Checks {
     windows: Vec<DateWindow>,
     amount_is_exact: bool,
     max_variance: Option<u64>,
-    others: Vec<(Field, Field)>,
+    dates: Vec<(Field, Field)>,
     texts: Vec<(TextField, TextField, Vec<Normaliser>)>,
 }
 
@@ -31,7 +48,7 @@ impl Checks {
                 Variance::None => None,
                 Variance::Adjustment { max_minor, .. } => Some(*max_minor),
             },
-            others: Vec::new(),
+            dates: Vec::new(),
             texts: Vec::new(),
         };
         for comparator in &pass.compare {
@@ -47,60 +64,76 @@ impl Checks {
     }
 
     fn add_exact(&mut self, key: &BlockKey) {
-        match (key.field.text(), key.right().text()) {
-            (Some(left), Some(right)) => self.texts.push((left, right, key.norm.clone())),
-            _ if key.field == Field::Amount => self.amount_is_exact = true,
-            _ => self.others.push((key.field, key.right())),
+        match key.field {
+            // Rows of a block have one currency.
+            Field::Ccy => {}
+            Field::Amount => self.amount_is_exact = true,
+            Field::BookingDate | Field::ValueDate => self.dates.push((key.field, key.right())),
+            Field::ExtId
+            | Field::Reference
+            | Field::Counterparty
+            | Field::Description
+            | Field::Kind => {
+                if let (Some(left), Some(right)) = (key.field.text(), key.right().text()) {
+                    self.texts.push((left, right, key.norm.clone()));
+                }
+            }
         }
     }
 
-    /// The score of two rows of one block, in billionths; `None` if they are no candidates.
+    /// Whether amounts and booking dates of two rows lie close enough.
     #[inline]
+    pub(super) fn numbers_hold(&self, left: &Numbers, right: &Numbers) -> bool {
+        let variance = left.amount.abs_diff(right.amount);
+        !(self.amount_is_exact && variance != 0)
+            && self.max_variance.is_none_or(|most| variance <= most)
+            && self.tolerances.iter().all(|tolerance| {
+                variance <= tolerance.abs_minor
+                    || variance <= allowed(tolerance, left.amount, right.amount)
+            })
+            && self.windows.iter().all(|window| {
+                in_window(*window, day_distance(window.calendar, left.day, right.day))
+            })
+    }
+
+    /// Whether the fields that must be equal are.
+    #[inline]
+    pub(super) fn exact_holds(
+        &self,
+        (left, l): (&TxnStore, usize),
+        (right, r): (&TxnStore, usize),
+    ) -> bool {
+        (self.dates.is_empty() && self.texts.is_empty()) || self.fields_equal((left, l), (right, r))
+    }
+
+    /// The score of two rows of one block, in billionths; `None` if they are no candidates.
     pub(super) fn score(
         &self,
         (left, l): (&TxnStore, usize),
         (right, r): (&TxnStore, usize),
     ) -> Option<u32> {
-        let (a, b) = (left.amount_minor(l), right.amount_minor(r));
-        let variance = a.abs_diff(b);
-        if (self.amount_is_exact && variance != 0)
-            || self.max_variance.is_some_and(|most| variance > most)
-        {
+        let (from, to) = (Numbers::of(left, l), Numbers::of(right, r));
+        if !self.numbers_hold(&from, &to) || !self.exact_holds((left, l), (right, r)) {
             return None;
         }
-        let mut amount_score = FULL_SCORE;
-        for tolerance in &self.tolerances {
-            let most = allowed(tolerance, a, b);
-            if variance > most {
-                return None;
-            }
-            amount_score = amount_score.min(nearness(variance, most));
-        }
-        let (from, to) = (left.booking_date(l), right.booking_date(r));
-        let mut date_score = FULL_SCORE;
-        for window in &self.windows {
-            let days = day_distance(window.calendar, from, to);
-            if !in_window(*window, days) {
-                return None;
-            }
-            let most = window.before.max(window.after);
-            date_score = date_score.min(nearness(days.unsigned_abs().into(), most.into()));
-        }
-        if !self.exact_holds((left, l), (right, r)) {
-            return None;
-        }
+        let variance = from.amount.abs_diff(to.amount);
+        let of_amounts = self
+            .tolerances
+            .iter()
+            .map(|tolerance| nearness(variance, allowed(tolerance, from.amount, to.amount)));
+        let of_dates = self.windows.iter().map(|window| {
+            let days = day_distance(window.calendar, from.day, to.day).unsigned_abs();
+            nearness(days.into(), window.before.max(window.after).into())
+        });
+        let amount_score = of_amounts.min().unwrap_or(FULL_SCORE);
+        let date_score = of_dates.min().unwrap_or(FULL_SCORE);
         Some(weigh(amount_score, date_score))
     }
 
-    fn exact_holds(&self, (left, l): (&TxnStore, usize), (right, r): (&TxnStore, usize)) -> bool {
-        let others = self.others.iter().all(|(of_left, of_right)| match of_left {
-            Field::BookingDate | Field::ValueDate => {
-                date_of(left, l, *of_left) == date_of(right, r, *of_right)
-            }
-            // Rows of a block have one currency; amounts and texts are not in this list.
-            _ => true,
-        });
-        others
+    fn fields_equal(&self, (left, l): (&TxnStore, usize), (right, r): (&TxnStore, usize)) -> bool {
+        self.dates
+            .iter()
+            .all(|(of_left, of_right)| date_of(left, l, *of_left) == date_of(right, r, *of_right))
             && self.texts.iter().all(|(of_left, of_right, norm)| {
                 let (mut one, mut other) = (Scratch::default(), Scratch::default());
                 normalise(left.bytes(l, *of_left), norm, &mut one)

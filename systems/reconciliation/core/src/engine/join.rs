@@ -1,19 +1,21 @@
 //! The join of both sides by key.
 //!
 //! Hashes of keys are scattered into partitions that fit the cache, sorted there, and merged: equal hashes of both sides meet
-//! without a random access to memory. Only then are the keys themselves compared, byte by byte.
+//! without a random access to memory. What the comparison of two rows needs travels with them, and keys are compared byte
+//! by byte.
 
 use std::cmp::Ordering;
 
 use super::compare::Checks;
-use super::keys::{KeyScratch, SideKeys};
+use super::compare::Numbers;
+use super::keys::{InlineKey, KeyScratch, SideKeys};
 use super::solve::Solver;
 use super::{NONE, RunError, State};
+use crate::date::Day;
 use crate::rules::{Filter, Pass};
-use crate::txn::TxnStore;
 
-/// Rows of one side that a partition holds on average: 256 entries of eight bytes from each side stay in the first-level
-/// cache while they are sorted and merged.
+/// Rows of one side that a partition holds on average: 256 entries of 48 bytes from each side stay in the second-level cache
+/// while they are sorted and merged.
 const PARTITION_ROWS: usize = 256;
 
 /// At most 2^12 partitions, so that scattering writes to few enough places at once for the second-level cache.
@@ -39,20 +41,20 @@ pub(super) fn run_pass(pass: &Pass, seed: u64, state: &mut State<'_>) -> Result<
     state.report(0)?;
     let mut lefts = {
         let is_open = |row: usize| state.left_claims[row].right == NONE;
-        Partitions::new(&hashes(&keys.0, pass.filter_left.as_ref(), is_open), bits)
+        Partitions::new(&keys.0, pass.filter_left.as_ref(), is_open, bits)
     };
     let mut rights = {
         let is_open = |row: usize| !state.right_claimed[row];
-        Partitions::new(&hashes(&keys.1, pass.filter_right.as_ref(), is_open), bits)
+        Partitions::new(&keys.1, pass.filter_right.as_ref(), is_open, bits)
     };
     let checks = Checks::new(pass);
     let mut solver = Solver::new(pass, &checks, (&keys.0, &keys.1));
     let rows = state.left.len() + state.right.len();
     let step = lefts.count().div_ceil(REPORTS);
     for partition in 0..lefts.count() {
-        merge(lefts.sorted(partition), rights.sorted(partition), |run| {
-            solver.take(run, state);
-        });
+        lefts.sort(partition);
+        rights.sort(partition);
+        merge(&lefts, &rights, partition, |run| solver.take(run, state));
         if (partition + 1) % step == 0 {
             state.report(rows * (partition + 1) / lefts.count())?;
         }
@@ -63,100 +65,170 @@ pub(super) fn run_pass(pass: &Pass, seed: u64, state: &mut State<'_>) -> Result<
 /// Rows of both sides whose keys have the same hash (and so, nearly always, the same key).
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Run<'a> {
-    pub(super) lefts: &'a [u64],
-    pub(super) rights: &'a [u64],
+    pub(super) lefts: Tagged<'a>,
+    pub(super) rights: Tagged<'a>,
 }
 
-/// The row of an entry of a [`Run`].
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the lower half of an entry is the row"
-)]
-#[inline]
-pub(super) fn row_of(entry: u64) -> u32 {
-    entry as u32
+/// Some of the rows of one side.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Tagged<'a> {
+    tags: &'a [u64],
+    entries: &'a [Entry],
 }
 
-fn hashes(
-    keys: &SideKeys<'_>,
-    filter: Option<&Filter>,
-    is_open: impl Fn(usize) -> bool,
-) -> Vec<u64> {
-    let mut scratch = KeyScratch::default();
-    let accepts = |store: &TxnStore, row| filter.is_none_or(|filter| filter.accepts(store, row));
-    (0..keys.store.len())
-        .map(|row| {
-            if !is_open(row) || !accepts(keys.store, row) {
-                return ABSENT;
-            }
-            keys.hash(row, &mut scratch)
-                .map_or(ABSENT, |hash| hash.min(ABSENT - 1))
-        })
-        .collect()
+impl<'a> Tagged<'a> {
+    /// The entry, if there is one only.
+    #[inline]
+    pub(super) fn only(self) -> Option<&'a Entry> {
+        match self.tags {
+            [tag] => Some(&self.entries[entry_of(*tag)]),
+            _ => None,
+        }
+    }
+
+    /// The rows.
+    pub(super) fn rows(self) -> Vec<u32> {
+        self.tags
+            .iter()
+            .map(|tag| self.entries[entry_of(*tag)].row)
+            .collect()
+    }
 }
 
-/// Entries (upper half: 32 bits of the hash; lower half: the row), grouped by the top bits of the hash.
+/// A row with what the comparison with another needs.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry {
+    pub(super) numbers: Numbers,
+    pub(super) row: u32,
+    pub(super) key: InlineKey,
+}
+
+/// The rows of one side, grouped by the top bits of the hash of their key.
 struct Partitions {
-    entries: Vec<u64>,
+    entries: Vec<Entry>,
+    /// One for each entry. Upper half: 32 bits of the hash; lower half: the place of the entry.
+    tags: Vec<u64>,
     /// Where each partition starts, and where the last ends.
     bounds: Vec<usize>,
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the lower half of a tag is the place"
+)]
+#[inline]
+fn entry_of(tag: u64) -> usize {
+    tag as u32 as usize
+}
+
 impl Partitions {
-    fn new(hashes: &[u64], bits: u32) -> Self {
+    fn new(
+        keys: &SideKeys<'_>,
+        filter: Option<&Filter>,
+        is_open: impl Fn(usize) -> bool,
+        bits: u32,
+    ) -> Self {
+        let takes_part =
+            |row| is_open(row) && filter.is_none_or(|filter| filter.accepts(keys.store, row));
+        let hashed = hashed(keys, takes_part);
         let partition_of = |hash: u64| (hash >> 32 >> (32 - bits)) as usize;
         let mut bounds = vec![0_usize; (1 << bits) + 1];
-        for &hash in hashes {
-            if hash != ABSENT {
-                bounds[partition_of(hash) + 1] += 1;
-            }
+        for (hash, _) in hashed.iter().filter(|(hash, _)| *hash != ABSENT) {
+            bounds[partition_of(*hash) + 1] += 1;
         }
         for partition in 1..bounds.len() {
             bounds[partition] += bounds[partition - 1];
         }
-        let mut entries = vec![0; bounds[bounds.len() - 1]];
+        let count = bounds[bounds.len() - 1];
+        let nobody = Numbers {
+            amount: 0,
+            day: Day::from_days(0),
+        };
+        let mut entries = vec![
+            Entry {
+                numbers: nobody,
+                row: NONE,
+                key: InlineKey::EMPTY
+            };
+            count
+        ];
+        let mut tags = vec![0; count];
         let mut next = bounds.clone();
-        for (row, &hash) in (0_u64..).zip(hashes) {
-            if hash != ABSENT {
-                let slot = &mut next[partition_of(hash)];
-                // The top bits name the partition, so the entry keeps the bits below them.
-                entries[*slot] = (hash << bits) & !u64::from(u32::MAX) | row;
-                *slot += 1;
+        for (row, &(hash, key)) in (0_u32..).zip(&hashed) {
+            if hash == ABSENT {
+                continue;
             }
+            let slot = &mut next[partition_of(hash)];
+            // The top bits name the partition, so the tag keeps the bits below them.
+            tags[*slot] = (hash << bits) & !u64::from(u32::MAX) | *slot as u64;
+            let numbers = Numbers::of(keys.store, row as usize);
+            entries[*slot] = Entry { numbers, row, key };
+            *slot += 1;
         }
-        Self { entries, bounds }
+        Self {
+            entries,
+            tags,
+            bounds,
+        }
     }
 
     fn count(&self) -> usize {
         self.bounds.len() - 1
     }
 
-    fn sorted(&mut self, partition: usize) -> &[u64] {
-        let entries = &mut self.entries[self.bounds[partition]..self.bounds[partition + 1]];
-        entries.sort_unstable();
-        entries
+    fn sort(&mut self, partition: usize) {
+        self.tags[self.bounds[partition]..self.bounds[partition + 1]].sort_unstable();
+    }
+
+    fn tags(&self, partition: usize) -> &[u64] {
+        &self.tags[self.bounds[partition]..self.bounds[partition + 1]]
+    }
+
+    fn tagged<'a>(&'a self, tags: &'a [u64]) -> Tagged<'a> {
+        Tagged {
+            tags,
+            entries: &self.entries,
+        }
     }
 }
 
-/// Calls `found` for each hash that both sides have.
-fn merge<'a>(lefts: &'a [u64], rights: &'a [u64], mut found: impl FnMut(Run<'a>)) {
+/// The key of each row with its hash, which is [`ABSENT`] for a row that takes no part.
+fn hashed(keys: &SideKeys<'_>, takes_part: impl Fn(usize) -> bool) -> Vec<(u64, InlineKey)> {
+    let mut scratch = KeyScratch::default();
+    let mut key_of = |row| {
+        let key = if takes_part(row) {
+            keys.key(row, &mut scratch)
+        } else {
+            None
+        };
+        key.map_or((ABSENT, InlineKey::EMPTY), |(key, hash)| {
+            (hash.min(ABSENT - 1), key)
+        })
+    };
+    (0..keys.store.len()).map(&mut key_of).collect()
+}
+
+/// Calls `found` for each hash that both sides have in a partition.
+fn merge(left: &Partitions, right: &Partitions, partition: usize, mut found: impl FnMut(Run<'_>)) {
+    let (lefts, rights) = (left.tags(partition), right.tags(partition));
     let (mut l, mut r) = (0, 0);
     while l < lefts.len() && r < rights.len() {
-        let (left, right) = (lefts[l] >> 32, rights[r] >> 32);
-        match left.cmp(&right) {
+        let hash = lefts[l] >> 32;
+        match hash.cmp(&(rights[r] >> 32)) {
             Ordering::Less => l += 1,
             Ordering::Greater => r += 1,
             Ordering::Equal => {
                 let (from_l, from_r) = (l, r);
-                while l < lefts.len() && lefts[l] >> 32 == left {
+                while l < lefts.len() && lefts[l] >> 32 == hash {
                     l += 1;
                 }
-                while r < rights.len() && rights[r] >> 32 == left {
+                while r < rights.len() && rights[r] >> 32 == hash {
                     r += 1;
                 }
+                let lefts = left.tagged(&lefts[from_l..l]);
                 found(Run {
-                    lefts: &lefts[from_l..l],
-                    rights: &rights[from_r..r],
+                    lefts,
+                    rights: right.tagged(&rights[from_r..r]),
                 });
             }
         }

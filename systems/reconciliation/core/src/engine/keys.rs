@@ -1,11 +1,11 @@
-//! The key of a row under a pass: its hash, and whether two rows really have the same.
+//! The key of a row under a pass: its hash, its bytes, and whether two rows really have the same.
 
-use std::hash::Hasher;
+use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::FixedState;
-use std::hash::BuildHasher;
 
 use super::compare::date_of;
+use crate::date::Day;
 use crate::normalise::{Normaliser, Scratch, normalise};
 use crate::rules::{Field, Pass};
 use crate::txn::{TextField, TxnStore};
@@ -23,6 +23,78 @@ enum Part<'a> {
     Text(TextField, &'a [Normaliser]),
     Amount,
     Date(Field),
+}
+
+/// The bytes of a key, if they are few: the first holds how many there are. The texts of two rows that may be a match lie
+/// far apart in memory, and fetching them is most of the cost of a join; most keys fit here and travel with their row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct InlineKey([u8; InlineKey::SIZE]);
+
+impl InlineKey {
+    /// With 16 bytes for the numbers beside it, an entry of the join has 40 bytes. Currency, a reference of 16 and a code of
+    /// four characters fit.
+    const SIZE: usize = 24;
+    const LONG: u8 = u8::MAX;
+    /// Of a key that does not fit: it has to be compared where the rows are stored.
+    const TOO_LONG: Self = Self([Self::LONG; Self::SIZE]);
+    /// Of no row.
+    pub(super) const EMPTY: Self = Self([0; Self::SIZE]);
+
+    /// Whether the key did not fit.
+    #[inline]
+    pub(super) fn is_too_long(&self) -> bool {
+        self.0[0] == Self::LONG
+    }
+
+    /// Appends one part with its length; `false` if it does not fit.
+    #[inline]
+    fn push(&mut self, part: &[u8]) -> bool {
+        let from = usize::from(self.0[0]) + 1;
+        let to = from + 1 + part.len();
+        let (Ok(part_len), true) = (u8::try_from(part.len()), to <= Self::SIZE) else {
+            return false;
+        };
+        self.0[from] = part_len;
+        copy_short(part, &mut self.0[from + 1..to]);
+        self.0[0] += part_len + 1;
+        true
+    }
+
+    #[inline]
+    fn hash(&self, state: &FixedState) -> u64 {
+        let mut hasher = state.build_hasher();
+        for word in self.0.as_chunks::<8>().0 {
+            hasher.write_u64(u64::from_le_bytes(*word));
+        }
+        hasher.finish()
+    }
+}
+
+/// Copies a few bytes in at most two overlapping moves: a call of `memcpy` takes longer than that.
+#[inline]
+fn copy_short(from: &[u8], to: &mut [u8]) {
+    match from.len() {
+        8..=16 => copy_ends::<8>(from, to),
+        4..=7 => copy_ends::<4>(from, to),
+        2..=3 => copy_ends::<2>(from, to),
+        _ => to.copy_from_slice(from),
+    }
+}
+
+/// Copies the first and the last `N` bytes, which may overlap.
+#[inline]
+fn copy_ends<const N: usize>(from: &[u8], to: &mut [u8]) {
+    if let (Some(head), Some(tail)) = (from.first_chunk::<N>(), from.last_chunk::<N>())
+        && to.len() == from.len()
+    {
+        let (head, tail) = (*head, *tail);
+        if let Some(slot) = to.first_chunk_mut::<N>() {
+            *slot = head;
+        }
+        if let Some(slot) = to.last_chunk_mut::<N>() {
+            *slot = tail;
+        }
+    }
 }
 
 /// Working memory for two keys.
@@ -75,28 +147,56 @@ impl<'a> SideKeys<'a> {
         }
     }
 
-    /// The hash of a row's key; `None` if a part of the key is missing.
+    /// The key of a row and its hash; `None` if a part of the key is missing. Equal keys give equal results, whether or
+    /// not they fit into an [`InlineKey`].
     #[inline]
-    pub(super) fn hash(&self, row: usize, scratch: &mut KeyScratch) -> Option<u64> {
-        let mut hasher = self.hash.build_hasher();
-        let ccy = self.store.ccy(row).code().as_bytes();
-        hasher.write_u32(u32::from_le_bytes([ccy[0], ccy[1], ccy[2], 0]));
+    pub(super) fn key(&self, row: usize, scratch: &mut KeyScratch) -> Option<(InlineKey, u64)> {
+        let mut key = InlineKey::EMPTY;
+        let mut fits = key.push(self.store.ccy(row).code().as_bytes());
         for part in &self.parts {
-            match part {
+            fits &= match part {
                 Part::Text(field, norm) => {
                     let text = normalise(self.store.bytes(row, *field), norm, &mut scratch.one);
                     if text.is_empty() {
                         return None;
                     }
-                    hasher.write(text);
+                    fits && key.push(text)
+                }
+                Part::Amount => fits && key.push(&self.store.amount_minor(row).to_le_bytes()),
+                Part::Date(field) => {
+                    let days = date_of(self.store, row, *field)?.days();
+                    fits && key.push(&days.to_le_bytes())
+                }
+            };
+        }
+        if fits {
+            Some((key, key.hash(&self.hash)))
+        } else {
+            Some((InlineKey::TOO_LONG, self.hash_long(row, scratch)))
+        }
+    }
+
+    /// The hash of a key that does not fit. No part of it is missing.
+    #[cold]
+    fn hash_long(&self, row: usize, scratch: &mut KeyScratch) -> u64 {
+        let mut hasher = self.hash.build_hasher();
+        hasher.write(self.store.ccy(row).code().as_bytes());
+        for part in &self.parts {
+            match part {
+                Part::Text(field, norm) => {
+                    hasher.write(normalise(
+                        self.store.bytes(row, *field),
+                        norm,
+                        &mut scratch.one,
+                    ));
                 }
                 Part::Amount => hasher.write_i64(self.store.amount_minor(row)),
                 Part::Date(field) => {
-                    hasher.write_i32(date_of(self.store, row, *field)?.days());
+                    hasher.write_i32(date_of(self.store, row, *field).map_or(0, Day::days));
                 }
             }
         }
-        Some(hasher.finish())
+        hasher.finish()
     }
 
     /// Whether a row of this side and a row of the other have the same key, byte by byte.

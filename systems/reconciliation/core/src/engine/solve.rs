@@ -2,7 +2,7 @@
 
 use super::assign::{Edge, assign};
 use super::compare::{Checks, FULL_SCORE};
-use super::join::{Run, row_of};
+use super::join::{Entry, Run};
 use super::keys::{KeyScratch, SideKeys};
 use super::{MAX_BLOCK_EDGES, MAX_PASS_EDGES, State};
 use crate::rules::{OnAmbiguity, Pass};
@@ -42,8 +42,8 @@ impl<'a> Solver<'a> {
     /// Takes the rows of one hash.
     #[inline]
     pub(super) fn take(&mut self, run: Run<'_>, state: &mut State<'_>) {
-        if let ([left], [right]) = (run.lefts, run.rights) {
-            self.take_pair(row_of(*left), row_of(*right), state);
+        if let (Some(left), Some(right)) = (run.lefts.only(), run.rights.only()) {
+            self.take_pair(left, right, state);
         } else {
             self.take_many(run, state);
         }
@@ -51,15 +51,17 @@ impl<'a> Solver<'a> {
 
     /// The common case: one row on each side, so no rival.
     #[inline]
-    fn take_pair(&mut self, left: u32, right: u32, state: &mut State<'_>) {
-        let (l, r) = (left as usize, right as usize);
-        if self.left.equal(l, self.right, r, &mut self.scratch)
+    fn take_pair(&mut self, left: &Entry, right: &Entry, state: &mut State<'_>) {
+        let (l, r) = (left.row as usize, right.row as usize);
+        let same_key = left.key == right.key
+            && (!left.key.is_too_long() || self.left.equal(l, self.right, r, &mut self.scratch));
+        if same_key
+            && self.checks.numbers_hold(&left.numbers, &right.numbers)
             && self
                 .checks
-                .score((self.left.store, l), (self.right.store, r))
-                .is_some()
+                .exact_holds((self.left.store, l), (self.right.store, r))
         {
-            state.claim((left, right), self.pass.outcome, false);
+            state.claim((left.row, right.row), self.pass.outcome, false);
         }
     }
 
@@ -67,8 +69,8 @@ impl<'a> Solver<'a> {
     #[cold]
     #[inline(never)]
     fn take_many(&mut self, run: Run<'_>, state: &mut State<'_>) {
-        let mut lefts: Vec<u32> = run.lefts.iter().map(|entry| row_of(*entry)).collect();
-        let mut rights: Vec<u32> = run.rights.iter().map(|entry| row_of(*entry)).collect();
+        let mut lefts = run.lefts.rows();
+        let mut rights = run.rights.rows();
         while let Some(&first) = lefts.first() {
             let (left, right, scratch) = (self.left, self.right, &mut self.scratch);
             let first = first as usize;
