@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use plimsoll_bundle::canonical::CanonicalError;
 use plimsoll_bundle::local::HeaderError;
 use plimsoll_deploy::{ExecuteError, Fault, PlanError, StepError};
+use plimsoll_gateway::authority::AuthorityError;
+use plimsoll_gateway::control::ControlError;
 use plimsoll_stdx::fs::FsError;
 use plimsoll_stdx::lock::LockError;
 use plimsoll_stdx::net::frame::FrameError;
 use plimsoll_store::StateError;
+use plimsoll_supervisor::SuperviseError;
 
 use crate::secrets::SecretError;
 
@@ -85,6 +88,15 @@ pub enum LocalError {
     /// The supervisor refused.
     #[error("{}", .0.message)]
     Refused(Refusal),
+    /// The supervisor's loop.
+    #[error(transparent)]
+    Supervise(#[from] SuperviseError),
+    /// The gateway's control socket.
+    #[error(transparent)]
+    Gateway(#[from] ControlError),
+    /// Certificates of this machine.
+    #[error(transparent)]
+    Authority(#[from] AuthorityError),
     /// A service, resource or release that is not there.
     #[error("there is no {what} `{name}`")]
     Unknown {
@@ -141,7 +153,15 @@ impl LocalError {
             | Self::Start { .. }
             | Self::Lost(_)
             | Self::Connect(_)
+            | Self::Supervise(_)
+            | Self::Gateway(_)
             | Self::Protocol(_) => Fault::Ours,
+            Self::Authority(error) => match error {
+                AuthorityError::NotLocal(_) | AuthorityError::NoName => Fault::App,
+                AuthorityError::Files(_)
+                | AuthorityError::Damaged { .. }
+                | AuthorityError::Make(_) => Fault::Ours,
+            },
         }
     }
 
@@ -176,6 +196,9 @@ impl LocalError {
             | Self::Start { .. }
             | Self::Lost(_)
             | Self::Connect(_)
+            | Self::Supervise(_)
+            | Self::Gateway(_)
+            | Self::Authority(_)
             | Self::Unknown { .. }
             | Self::Interrupted => None,
         }

@@ -8,12 +8,15 @@
 //! speaks to the daemon), `daemon`, `resources`.
 
 mod control;
-mod daemon;
+pub mod daemon;
 mod desired;
 pub mod error;
 pub mod event;
 pub mod local;
 pub mod logs;
+mod orders;
+mod ports;
+mod probe;
 mod release;
 mod resources;
 pub mod secrets;
@@ -27,9 +30,10 @@ mod unattended;
 
 pub use control::client::Cancel;
 pub use error::LocalError;
-pub use event::Event;
+pub use event::{Decision, Event, LogLine};
 pub use local::{Data, DeployRequest, Ending, Local, Login, Outcome};
 pub use logs::LogFilter;
+pub use secrets::{Alphabet, Secret, SecretPlan};
 pub use settings::Settings;
 pub use state::{EnvDir, StateDir};
-pub use status::Status;
+pub use status::{Phase, ProcessKind, ProcessState, ProcessStatus, Status};

@@ -176,6 +176,7 @@ impl Local {
         let mut client = self.supervisor(sink)?;
         let mut target = LocalTarget {
             client: &mut client,
+            deadline: self.settings.deadline,
             on_event: sink,
         };
         let observed = target.observe()?;
@@ -200,11 +201,12 @@ impl Local {
         release::keep(&self.env, &kept)?;
         let mut client = self.supervisor(sink)?;
         let mut executor = Executor::open(&self.env.journal(), self.settings.crash)?;
-        if let Some(undone) = settle(&mut executor, &kept.release.id, (&mut client, sink))? {
+        if let Some(undone) = self.settle(&mut executor, &kept.release.id, (&mut client, sink))? {
             return self.outcome(&kept, undone, (&mut client, began));
         }
         let observed = LocalTarget {
             client: &mut client,
+            deadline: self.settings.deadline,
             on_event: sink,
         }
         .observe()?;
@@ -213,7 +215,7 @@ impl Local {
         let ending = if plan.is_empty() {
             Ending::Unchanged
         } else {
-            ending(carry_out(&mut client, sink, |target, progress| {
+            ending(self.carry_out(&mut client, sink, |target, progress| {
                 executor.run(plan, target, progress)
             })?)
         };
@@ -260,6 +262,7 @@ impl Local {
         let mut client = self.supervisor(sink)?;
         let observed = LocalTarget {
             client: &mut client,
+            deadline: self.settings.deadline,
             on_event: sink,
         }
         .observe()?;
@@ -386,77 +389,80 @@ impl Local {
             took: began.elapsed(),
         })
     }
-}
 
-/// Goes on with, or takes back, what an earlier run left half done. Something is returned when the change that was
-/// gone on with failed in its turn: there is nothing more to do then.
-fn settle(
-    executor: &mut Executor,
-    release: &ReleaseId,
-    (client, sink): (&mut Client, &mut Sink<'_>),
-) -> Result<Option<Ending>, LocalError> {
-    let Some(open) = executor.unfinished() else {
-        return Ok(None);
-    };
-    sink(Event::Unfinished {
-        release: open.plan.to.to_string(),
-        decision: if open.can_resume_to(release) {
-            Decision::Resume
-        } else {
-            Decision::Undo
-        },
-        begun: open.begun,
-    });
-    let settled = carry_out(client, sink, |target, progress| {
-        executor.settle(release, target, progress)
-    })?;
-    Ok(match settled {
-        Some(Settled::Resumed(finished @ Finished::Undone { .. })) => Some(ending(finished)),
-        Some(Settled::Resumed(Finished::Done) | Settled::Undone) | None => None,
-    })
-}
-
-/// Runs `change` with a target and a progress sink that both report to `sink`.
-fn carry_out<T>(
-    client: &mut Client,
-    sink: &mut Sink<'_>,
-    change: impl FnOnce(
-        &mut dyn Target,
-        &mut plimsoll_deploy::execute::Sink<'_>,
-    ) -> Result<T, plimsoll_deploy::ExecuteError>,
-) -> Result<T, LocalError> {
-    // Both borrow the one sink, never at the same time: the executor calls one after the other.
-    let shared = std::cell::RefCell::new(sink);
-    let mut on_event = |event| (*shared.borrow_mut())(event);
-    let mut began = Instant::now();
-    let mut progress = |progress: Progress<'_>| {
-        let event = match progress {
-            Progress::Started { index, of, step } => {
-                began = Instant::now();
-                Event::StepStarted {
-                    index,
-                    of,
-                    step: step.clone(),
-                    text: step.describe(),
-                }
-            }
-            Progress::Applied { index } => {
-                let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-                Event::StepDone { index, took_ms }
-            }
-            Progress::Failed { index, error } => Event::StepFailed {
-                index,
-                message: error.message.clone(),
-            },
-            Progress::Undone { index } => Event::StepUndone { index },
+    /// Goes on with, or takes back, what an earlier run left half done. Something is returned when the change that was
+    /// gone on with failed in its turn: there is nothing more to do then.
+    fn settle(
+        &self,
+        executor: &mut Executor,
+        release: &ReleaseId,
+        (client, sink): (&mut Client, &mut Sink<'_>),
+    ) -> Result<Option<Ending>, LocalError> {
+        let Some(open) = executor.unfinished() else {
+            return Ok(None);
         };
-        (*shared.borrow_mut())(event);
-    };
-    let mut target = LocalTarget {
-        client,
-        on_event: &mut on_event,
-    };
-    Ok(change(&mut target, &mut progress)?)
+        sink(Event::Unfinished {
+            release: open.plan.to.to_string(),
+            decision: if open.can_resume_to(release) {
+                Decision::Resume
+            } else {
+                Decision::Undo
+            },
+            begun: open.begun,
+        });
+        let settled = self.carry_out(client, sink, |target, progress| {
+            executor.settle(release, target, progress)
+        })?;
+        Ok(match settled {
+            Some(Settled::Resumed(finished @ Finished::Undone { .. })) => Some(ending(finished)),
+            Some(Settled::Resumed(Finished::Done) | Settled::Undone) | None => None,
+        })
+    }
+
+    /// Runs `change` with a target and a progress sink that both report to `sink`.
+    fn carry_out<T>(
+        &self,
+        client: &mut Client,
+        sink: &mut Sink<'_>,
+        change: impl FnOnce(
+            &mut dyn Target,
+            &mut plimsoll_deploy::execute::Sink<'_>,
+        ) -> Result<T, plimsoll_deploy::ExecuteError>,
+    ) -> Result<T, LocalError> {
+        // Both borrow the one sink, never at the same time: the executor calls one after the other.
+        let shared = std::cell::RefCell::new(sink);
+        let mut on_event = |event| (*shared.borrow_mut())(event);
+        let mut began = Instant::now();
+        let mut progress = |progress: Progress<'_>| {
+            let event = match progress {
+                Progress::Started { index, of, step } => {
+                    began = Instant::now();
+                    Event::StepStarted {
+                        index,
+                        of,
+                        step: step.clone(),
+                        text: step.describe(),
+                    }
+                }
+                Progress::Applied { index } => {
+                    let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    Event::StepDone { index, took_ms }
+                }
+                Progress::Failed { index, error } => Event::StepFailed {
+                    index,
+                    message: error.message.clone(),
+                },
+                Progress::Undone { index } => Event::StepUndone { index },
+            };
+            (*shared.borrow_mut())(event);
+        };
+        let mut target = LocalTarget {
+            client,
+            deadline: self.settings.deadline,
+            on_event: &mut on_event,
+        };
+        Ok(change(&mut target, &mut progress)?)
+    }
 }
 
 fn ending(finished: Finished) -> Ending {

@@ -1,6 +1,7 @@
 //! What the binary tells this crate: nothing here is read from the environment by the crate itself.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use plimsoll_store::CrashPoint;
 
@@ -15,6 +16,8 @@ pub struct Settings {
     pub key_file: PathBuf,
     /// Where short paths to sockets are kept when processes share our mount namespace.
     pub runtime_dir: PathBuf,
+    /// How long one step of a deploy may take before the deploy is taken back.
+    pub deadline: Duration,
     /// Kills this process at a record of the journal, in tests of debug builds.
     pub crash: Option<CrashPoint>,
 }

@@ -62,6 +62,11 @@ impl StateDir {
         self.root.join("images")
     }
 
+    /// Where builds keep what makes the next one faster. Nothing is lost with it.
+    pub fn cache(&self) -> PathBuf {
+        self.root.join("cache")
+    }
+
     /// `<app>-<hash of the project's path>`: two clones of one app never meet.
     pub fn instance(&self, app: &str) -> String {
         format!(

@@ -8,12 +8,11 @@ use crate::control::client::Client;
 use crate::control::wire::{Answer, JobKind, Verb};
 use crate::event::Event;
 
-/// A step waits for start-up and drain budgets that the app's file sets, and those are bounded by an hour.
-const STEP_MAX: Duration = Duration::from_secs(3900);
-
 /// This machine, reached through the daemon of one environment.
 pub(crate) struct LocalTarget<'a> {
     pub(crate) client: &'a mut Client,
+    /// For one step.
+    pub(crate) deadline: Duration,
     pub(crate) on_event: &'a mut dyn FnMut(Event),
 }
 
@@ -21,7 +20,7 @@ impl Target for LocalTarget<'_> {
     fn observe(&mut self) -> Result<Observed, StepError> {
         match self
             .client
-            .call(Verb::Observe, Some(STEP_MAX), self.on_event)?
+            .call(Verb::Observe, Some(self.deadline), self.on_event)?
         {
             Answer::Observed { observed } => Ok(*observed),
             Answer::Nothing | Answer::Status { .. } => Err(confused()),
@@ -30,7 +29,7 @@ impl Target for LocalTarget<'_> {
 
     fn apply(&mut self, step: &Step) -> Result<(), StepError> {
         self.client
-            .call(verb(step), Some(STEP_MAX), self.on_event)?;
+            .call(verb(step), Some(self.deadline), self.on_event)?;
         Ok(())
     }
 }

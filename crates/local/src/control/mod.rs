@@ -5,6 +5,7 @@
 //! that came to life later refuses them.
 
 pub(crate) mod client;
+pub(crate) mod server;
 pub(crate) mod wire;
 
 /// The socket's name in the environment's directory.

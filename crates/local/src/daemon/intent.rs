@@ -18,6 +18,8 @@ const FORMAT: Format = Format {
 /// What is asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Intent {
+    /// Rises with every daemon.
+    pub(crate) epoch: u64,
     /// The release in force. Outlives `down`.
     pub(crate) release: Option<ReleaseId>,
     /// The release whose listeners are open.
@@ -26,8 +28,6 @@ pub(crate) struct Intent {
     pub(crate) routed: Option<ReleaseId>,
     /// The table's generation at the gateway; rises for ever.
     pub(crate) table_generation: u64,
-    /// The endpoints' generation; rises for ever.
-    pub(crate) endpoints_generation: u64,
     /// Resources that run, each with the release whose document it runs by.
     pub(crate) resources: BTreeMap<String, ReleaseId>,
     /// Replicas by service, one group per revision, oldest first.

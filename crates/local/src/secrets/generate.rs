@@ -9,10 +9,10 @@ use super::Secret;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Alphabet {
-    /// Random bytes, written as lower-case hexadecimal digits: twice as many characters.
-    Bytes,
+    /// Random bytes, written in the URL-safe base 64 without padding: a third more characters.
+    Base64,
     /// Letters and digits that cannot be mistaken for one another, for values that people type.
-    Readable,
+    Alphanumeric,
 }
 
 /// 56 characters without `0 O 1 l I i`.
@@ -25,12 +25,12 @@ const LENGTH_MAX: u32 = 4096;
 pub(crate) fn generate(length: u32, alphabet: Alphabet) -> Secret {
     let length = length.clamp(1, LENGTH_MAX) as usize;
     match alphabet {
-        Alphabet::Bytes => {
+        Alphabet::Base64 => {
             let mut bytes = vec![0; length];
             random::fill(&mut bytes);
-            Secret::new(hex(&bytes))
+            Secret::new(base64(&bytes))
         }
-        Alphabet::Readable => Secret::new(readable(length)),
+        Alphabet::Alphanumeric => Secret::new(readable(length)),
     }
 }
 
@@ -49,6 +49,20 @@ fn readable(length: usize) -> String {
             .filter(|byte| *byte < fair);
         for byte in fit.take(length - text.len()) {
             text.push(char::from(READABLE[byte % size]));
+        }
+    }
+    text
+}
+
+/// RFC 4648 section 5, without padding.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let byte = |index: usize| chunk.get(index).map_or(0, |byte| usize::from(*byte));
+        let group = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for digit in 0..=chunk.len() {
+            text.push(char::from(DIGITS[group >> (18 - 6 * digit) & 63]));
         }
     }
     text
@@ -86,12 +100,18 @@ mod tests {
 
     #[test]
     fn generated_values_have_the_length_and_letters_asked_for_and_differ() {
-        let one = generate(20, Alphabet::Readable);
-        let two = generate(20, Alphabet::Readable);
+        let one = generate(20, Alphabet::Alphanumeric);
+        let two = generate(20, Alphabet::Alphanumeric);
         assert_eq!(one.expose().len(), 20);
         assert!(one.expose().bytes().all(|byte| READABLE.contains(&byte)));
         assert_ne!(one, two);
-        assert_eq!(generate(48, Alphabet::Bytes).expose().len(), 96);
+        assert_eq!(generate(48, Alphabet::Base64).expose().len(), 64);
+    }
+
+    #[test]
+    fn base_64_is_that_of_the_standard() {
+        let texts = [&b""[..], b"f", b"fo", b"foo", b"foob", &[255, 255, 254]].map(base64);
+        assert_eq!(texts, ["", "Zg", "Zm8", "Zm9v", "Zm9vYg", "___-"]);
     }
 
     #[test]

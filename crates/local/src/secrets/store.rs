@@ -274,7 +274,7 @@ mod tests {
 
     const PLAN: SecretPlan = SecretPlan::Generate {
         length: 20,
-        alphabet: Alphabet::Readable,
+        alphabet: Alphabet::Alphanumeric,
     };
 
     fn store(dir: &Path, scope: &str) -> SecretStore {

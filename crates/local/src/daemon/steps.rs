@@ -1,0 +1,249 @@
+//! The steps of a change, brought about. Each ends in the same place however often it is asked for.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use plimsoll_bundle::Digest;
+use plimsoll_bundle::local::ProgramSpec;
+use plimsoll_deploy::{Fault, ReleaseId};
+use plimsoll_supervisor::machine::State;
+use plimsoll_supervisor::order::Order;
+use plimsoll_supervisor::{Kind, ProcessStatus, SuperviseError};
+
+use super::documents::Server;
+use super::intent::Wanted;
+use super::world::{World, is_wanted, slot};
+use super::{jobs, publish};
+use crate::LocalError;
+use crate::desired::revision;
+use crate::error::{Refusal, chain};
+use crate::resources::order_id;
+
+/// A first start makes a cluster: two seconds here, and a slow disk gets two minutes.
+const PREPARE_WITHIN: Duration = Duration::from_secs(120);
+/// Recovery after a crash, bounded by `start_within_ms` of the resource's own health.
+const RESOURCE_WITHIN: Duration = Duration::from_secs(330);
+/// Beyond the budgets of the file: the time for starts, and for one restart that goes well.
+const MARGIN: Duration = Duration::from_secs(30);
+/// Lines of output that explain a failure.
+const EXPLAIN_LINES: usize = 15;
+
+/// A resource runs by the document of `release` and answers, or is stopped.
+pub(crate) async fn resource(
+    world: &World,
+    name: &str,
+    release: Option<&ReleaseId>,
+) -> Result<(), LocalError> {
+    let Some(release) = release else {
+        world.ask(|intent| drop(intent.resources.remove(name)))?;
+        return end(world, &order_id(name)).await;
+    };
+    world.ask(|intent| drop(intent.resources.insert(name.to_owned(), release.clone())))?;
+    let order = server(world, name, release).await?;
+    let id = order.id.clone();
+    start(world, order).await?;
+    ready(world, &id, RESOURCE_WITHIN).await
+}
+
+/// The orders of a resource's server, after everything that has to run before it.
+async fn server(world: &World, name: &str, release: &ReleaseId) -> Result<Order, LocalError> {
+    let kept = world.documents.release(release)?;
+    world.documents.password(name)?;
+    let (before, mut order) = match world.documents.server(&kept, name)? {
+        Server::Postgres(postgres) => (postgres.prepare()?, postgres.order()?),
+        Server::Redis(redis) => {
+            redis.prepare()?;
+            (None, redis.order()?)
+        }
+    };
+    order.release = release.to_string();
+    if let Some(mut job) = before {
+        // Its server works on the same data.
+        end(world, &order.id).await?;
+        job.release = release.to_string();
+        jobs::run(world, job, PREPARE_WITHIN, "the preparation").await?;
+        if let Server::Postgres(postgres) = world.documents.server(&kept, name)? {
+            postgres.prepared()?;
+        }
+    }
+    Ok(order)
+}
+
+/// Runs by these orders, whatever ran under their id before.
+pub(crate) async fn start(world: &World, order: Order) -> Result<(), LocalError> {
+    let id = order.id.clone();
+    match world.supervisor.start(order.clone()).await {
+        Err(SuperviseError::Busy(_)) => {
+            end(world, &id).await?;
+            Ok(world.supervisor.start(order).await?)
+        }
+        other => Ok(other?),
+    }
+}
+
+/// Nothing of it runs, and its id is free. Not being there is no error.
+pub(crate) async fn end(world: &World, id: &str) -> Result<(), LocalError> {
+    match world.supervisor.stop(id).await {
+        Ok(()) => {}
+        Err(SuperviseError::Unknown(_)) => return Ok(()),
+        Err(error) => return Err(error.into()),
+    }
+    match world.supervisor.forget(id).await {
+        Ok(()) | Err(SuperviseError::Unknown(_)) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Waits until it is ready; an error says what it wrote last.
+pub(crate) async fn ready(world: &World, id: &str, within: Duration) -> Result<(), LocalError> {
+    let Err(error) = world.supervisor.wait_ready(id, within).await else {
+        return Ok(());
+    };
+    let Ok(process) = world.supervisor.status_of(id).await else {
+        return Err(error.into());
+    };
+    let reason = match (&process.state, &process.last_exit) {
+        (_, Some(exit)) => exit.reason.to_string(),
+        (State::Failed { reason }, None) => reason.clone(),
+        (_, None) => chain(&error),
+    };
+    Err(LocalError::Refused(Refusal {
+        message: format!("{} did not become ready: {reason}", process.id),
+        hint: jobs::last_lines(&process, EXPLAIN_LINES).await,
+        fault: Fault::App,
+    }))
+}
+
+/// `to` replicas of one revision: all of them ready when it rises, the others drained and gone when it falls.
+pub(crate) async fn scale(
+    world: &Arc<World>,
+    service: &str,
+    (want, release): (&Digest, &ReleaseId),
+    to: u32,
+) -> Result<(), LocalError> {
+    world.ask(|intent| {
+        let wanted = Wanted {
+            revision: want.clone(),
+            release: release.clone(),
+            replicas: to,
+        };
+        intent.scale(service, wanted);
+    })?;
+    let replicas = world.replicas(service, release).await?;
+    let (alive, dead): (Vec<_>, Vec<_>) = replicas
+        .into_iter()
+        .partition(|process| is_wanted(&process.state));
+    for process in dead {
+        end(world, &process.id).await?;
+    }
+    if alive.len() > to as usize {
+        return shrink(world, alive, to).await;
+    }
+    let kept = world.documents.release(release)?;
+    let orders = world.documents.program(&kept, service)?;
+    if revision(&kept.release, &kept.bundle, orders.program)? != *want {
+        return Err(LocalError::Unknown {
+            what: "revision",
+            name: want.to_string(),
+        });
+    }
+    let mut ids: Vec<String> = alive.into_iter().map(|process| process.id).collect();
+    for slot in free_slots(world, service, to as usize - ids.len()).await? {
+        let order = orders.replica(slot)?;
+        ids.push(order.id.clone());
+        start(world, order).await?;
+    }
+    all_ready(world, &ids, budget(orders.program)).await?;
+    publish::now(world).await?;
+    agreed(world, service, &ids).await
+}
+
+async fn all_ready(world: &World, ids: &[String], within: Duration) -> Result<(), LocalError> {
+    // One after the other: they start together, and the slowest decides.
+    for id in ids {
+        ready(world, id, within).await?;
+    }
+    Ok(())
+}
+
+/// Before a service is routed the gateway does not probe it.
+async fn agreed(world: &World, service: &str, ids: &[String]) -> Result<(), LocalError> {
+    let Some(routed) = world.intent().routed else {
+        return Ok(());
+    };
+    let kept = world.documents.release(&routed)?;
+    if !kept.bundle.gateway.services.contains_key(service) {
+        return Ok(());
+    }
+    let status = world.supervisor.status().await?;
+    let instances: BTreeSet<String> = status
+        .iter()
+        .filter(|process| ids.contains(&process.id))
+        .map(publish::instance)
+        .collect();
+    publish::wait_until_agreed(world, &instances).await
+}
+
+/// The highest numbers go first; those that are not ready before those that are.
+async fn shrink(
+    world: &Arc<World>,
+    mut alive: Vec<ProcessStatus>,
+    to: u32,
+) -> Result<(), LocalError> {
+    alive.sort_by_key(|process| (process.state != State::Ready, slot(&process.id)));
+    let mut farewells = Vec::new();
+    for process in alive.split_off(to as usize) {
+        let world = Arc::clone(world);
+        farewells.push(tokio::spawn(
+            async move { farewell(&world, &process).await },
+        ));
+    }
+    for farewell in farewells {
+        farewell
+            .await
+            .map_err(|error| LocalError::Protocol(error.to_string()))??;
+    }
+    publish::now(world).await
+}
+
+/// Nothing new goes there, what it has is finished, its sockets are closed, then it is asked to end.
+pub(crate) async fn farewell(world: &World, process: &ProcessStatus) -> Result<(), LocalError> {
+    if matches!(process.state, State::Ready | State::Unready) && world.intent().listening.is_some()
+    {
+        world.supervisor.drain(&process.id).await?;
+        // A gateway that is gone has nothing in flight.
+        let told = publish::now(world).await;
+        if told.is_ok() {
+            let _ = publish::drain(world, &publish::instance(process)).await;
+        }
+    }
+    end(world, &process.id).await
+}
+
+/// `count` numbers that no replica of the service has, lowest first.
+async fn free_slots(world: &World, service: &str, count: usize) -> Result<Vec<u32>, LocalError> {
+    let status = world.supervisor.status().await?;
+    let taken: BTreeSet<u32> = status
+        .iter()
+        .filter(|process| process.kind == Kind::Replica && process.service == service)
+        .map(|process| slot(&process.id))
+        .collect();
+    Ok((1..)
+        .filter(|number| !taken.contains(number))
+        .take(count)
+        .collect())
+}
+
+fn budget(program: &ProgramSpec) -> Duration {
+    let warm_up = program
+        .warm_up
+        .as_ref()
+        .map_or(0, |warm_up| warm_up.within_ms);
+    Duration::from_millis(program.health.start_within_ms.saturating_add(warm_up)) + MARGIN
+}
+
+/// `release` is in force.
+pub(crate) fn commit(world: &World, release: Option<ReleaseId>) -> Result<(), LocalError> {
+    world.ask(|intent| intent.release = release)
+}

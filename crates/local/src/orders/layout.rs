@@ -1,0 +1,158 @@
+//! Where a process finds things, which depends on the tree that it sees.
+
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{chown, symlink};
+use std::path::{Path, PathBuf};
+
+use plimsoll_bundle::Digest;
+use plimsoll_stdx::fs::{at, create_dir_private};
+use plimsoll_supervisor::order::{Bind, Root, User};
+use plimsoll_supervisor::runner::Capabilities;
+
+use crate::{EnvDir, LocalError};
+
+/// Where things are, for processes of one environment.
+#[derive(Debug, Clone)]
+pub(crate) struct Layout {
+    /// The tree that every process gets.
+    pub(crate) root: Root,
+    /// Whether processes can be other users.
+    as_root: bool,
+    env: EnvDir,
+    /// A short private directory, for socket paths that every process sees: a socket's path has at most 107 bytes.
+    short: PathBuf,
+}
+
+impl Layout {
+    /// The best that this machine gives. Creates the short directory where it is needed.
+    pub(crate) fn new(
+        env: &EnvDir,
+        runtime_dir: &Path,
+        machine: &Capabilities,
+    ) -> Result<Self, LocalError> {
+        let root = if machine.tools.is_ok() {
+            Root::Tools
+        } else {
+            Root::Host
+        };
+        let name = Digest::of(env.path().as_os_str().as_bytes());
+        let layout = Self {
+            root,
+            as_root: machine.root,
+            env: env.clone(),
+            short: runtime_dir.join(&name.hex()[..8]),
+        };
+        if root == Root::Host {
+            create_dir_private(&layout.short)?;
+        }
+        Ok(layout)
+    }
+
+    /// Whom a process runs as.
+    pub(crate) fn user(&self, user: User) -> Option<User> {
+        self.as_root.then_some(user)
+    }
+
+    /// Makes `user` the owner of `path`, where we can.
+    pub(crate) fn give(&self, path: &Path, user: &User) -> Result<(), LocalError> {
+        if self.as_root {
+            chown(path, Some(user.uid), Some(user.gid)).map_err(at("change the owner of", path))?;
+        }
+        Ok(())
+    }
+
+    /// A command whose program lies below `/app`, as the process sees it.
+    pub(crate) fn command(&self, command: &[String], artefact: &Digest) -> Vec<String> {
+        let mut command = command.to_vec();
+        if let (Root::Host, Some(program)) = (self.root, command.first_mut())
+            && let Some(rest) = program.strip_prefix("/app/")
+        {
+            *program = self
+                .env
+                .artefact(artefact)
+                .join(rest)
+                .to_string_lossy()
+                .into_owned();
+        }
+        command
+    }
+
+    /// Where the process starts.
+    pub(crate) fn workdir(&self, artefact: &Digest) -> String {
+        match self.root {
+            Root::Tools => "/app".to_owned(),
+            Root::Host => self.env.artefact(artefact).to_string_lossy().into_owned(),
+        }
+    }
+
+    /// The artefact, as something that the process sees.
+    pub(crate) fn app_bind(&self, artefact: &Digest) -> Bind {
+        Bind {
+            source: self.env.artefact(artefact),
+            target: PathBuf::from("/app"),
+            writable: false,
+        }
+    }
+
+    /// Where the process finds the sockets of a resource.
+    pub(crate) fn need_dir(&self, resource: &str) -> PathBuf {
+        match self.root {
+            Root::Tools => Path::new("/run/needs").join(resource),
+            Root::Host => self.short.join(resource),
+        }
+    }
+
+    /// The sockets of a resource, as something that the process sees.
+    pub(crate) fn need_bind(&self, resource: &str) -> Bind {
+        Bind {
+            source: self.sockets(resource),
+            target: self.need_dir(resource),
+            writable: true,
+        }
+    }
+
+    /// Where a folder of ours is seen by a process that gets it at `inside`.
+    pub(crate) fn seen(&self, source: &Path, inside: &str) -> PathBuf {
+        match self.root {
+            Root::Tools => PathBuf::from(inside),
+            Root::Host => source.to_owned(),
+        }
+    }
+
+    /// Where secret files of the process `id` are.
+    pub(crate) fn secrets_dir(&self, id: &str) -> String {
+        match self.root {
+            Root::Tools => "/run/secrets".to_owned(),
+            Root::Host => self
+                .short
+                .join(format!("secrets-{id}"))
+                .to_string_lossy()
+                .into_owned(),
+        }
+    }
+
+    /// Where the sockets of a resource lie, as we see them.
+    pub(crate) fn sockets(&self, resource: &str) -> PathBuf {
+        self.env.resource(resource).join("run")
+    }
+
+    /// Gives the sockets of a resource their short path, where processes see the host's tree.
+    pub(crate) fn link_sockets(&self, resource: &str) -> Result<(), LocalError> {
+        if self.root == Root::Tools {
+            return Ok(());
+        }
+        let link = self.short.join(resource);
+        let sockets = self.sockets(resource);
+        if std::fs::read_link(&link).is_ok_and(|there| there == sockets) {
+            return Ok(());
+        }
+        let _ = std::fs::remove_file(&link);
+        Ok(symlink(&sockets, &link).map_err(at("link", &link))?)
+    }
+
+    /// Removes the short directory; nothing of the environment runs any more.
+    pub(crate) fn clear(&self) {
+        // What stays behind is empty of secrets: shims remove theirs.
+        let _ = std::fs::remove_dir_all(&self.short);
+    }
+}

@@ -1,0 +1,7 @@
+//! From documents to orders: what the supervisor is told to run.
+
+pub(crate) mod keeper;
+pub(crate) mod layout;
+pub(crate) mod needs;
+pub(crate) mod program;
+pub(crate) mod uids;
