@@ -21,4 +21,5 @@ mod tree;
 mod walk;
 
 pub use app::App;
+pub use check::{RULES, Rule};
 pub use parse::{Parsed, environments, parse};

@@ -127,6 +127,7 @@ fn judge(node: &Node, environment: &str, out: &mut Collected<'_>, is_broken: boo
     }
     match serde_json::from_value::<App>(json) {
         Ok(mut app) => {
+            environment.clone_into(&mut app.environment);
             for draft in check::run(&mut app, &walk.spots) {
                 if !draft.is_echo(&walk.spots) && !(is_broken && draft.is_about_absence()) {
                     out.take(draft, &walk.spots, heard);
