@@ -207,10 +207,10 @@ fn watched(running: &Running) -> io::Result<AsyncFd<OwnedFd>> {
 }
 
 /// What is known of an end that nobody recorded.
-pub(super) fn unknown_exit(slot: &Slot, config: &Config) -> ExitRecord {
+pub(super) fn unrecorded(slot: &Slot, config: &Config, reason: ExitReason) -> ExitRecord {
     ExitRecord {
         instance: format!("{}-{}", slot.order.id, slot.generation),
-        reason: ExitReason::Unknown,
+        reason,
         at_ms: unix_ms(config.clock.wall()),
         max_rss_bytes: 0,
         cpu_ms: 0,

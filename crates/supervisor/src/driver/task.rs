@@ -16,7 +16,7 @@ use super::status::Entry;
 use super::{Config, Notice, SuperviseError};
 use crate::machine::{Action, Announcement, Event, State};
 use crate::order::Order;
-use crate::record::ExitRecord;
+use crate::record::{ExitReason, ExitRecord};
 use crate::runner::Running;
 
 /// What the handle asks for.
@@ -224,13 +224,20 @@ impl Task {
                 slot.running = None;
                 let reason = exit
                     .as_ref()
-                    .map_or(crate::record::ExitReason::Unknown, |exit| {
-                        exit.reason.clone()
-                    });
-                slot.last_exit = exit.or_else(|| Some(effects::unknown_exit(slot, &self.config)));
+                    .map_or(ExitReason::Unknown, |exit| exit.reason.clone());
+                slot.last_exit = exit
+                    .or_else(|| Some(effects::unrecorded(slot, &self.config, ExitReason::Unknown)));
                 self.step(id, Event::Exited(reason));
             }
-            Happening::Event(event) => self.step(id, event),
+            Happening::Event(event) => {
+                if let Event::SpawnFailed(reason) = &event {
+                    let reason = ExitReason::NotStarted {
+                        reason: reason.clone(),
+                    };
+                    slot.last_exit = Some(effects::unrecorded(slot, &self.config, reason));
+                }
+                self.step(id, event);
+            }
         }
     }
 

@@ -16,7 +16,7 @@ use rustix::process::Signal;
 use crate::order::Root;
 use crate::record::{KEEPER_SOCKET, LOG_DIR, SHIM_FILE, SHIM_FORMAT, ShimRecord};
 use crate::shim::warden::{Post, Warden, complain};
-use crate::shim::{MOUNT_POINT, confine_user, root};
+use crate::shim::{confine_user, root};
 
 /// A keeper whose `spec.json` is in `dir`; returns the exit code when it was told to end.
 pub fn main(dir: &Path) -> u8 {
@@ -52,7 +52,7 @@ fn take_post(mut warden: Warden, before: Option<ProcessId>) -> Result<Warden, St
         give_logs(&warden.dir.join(LOG_DIR), user.uid, user.gid)?;
     }
     if order.root == Root::Tools {
-        root::enter(order, &warden.spec.token, &warden.dir.join(MOUNT_POINT))?;
+        root::enter(order, &warden.spec.token, &warden.mount_point)?;
     }
     // Our sockets are bound: whoever connects from here on is ours, and the orphan finishes what it has.
     if let Some(orphan) = before {

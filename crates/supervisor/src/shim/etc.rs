@@ -44,12 +44,14 @@ pub(super) fn build(order: &Order, etc: &Path) -> Result<(), String> {
     {
         return Err(format!("`{name}` is no user name"));
     }
-    let mut passwd = "root:x:0:0:root:/:/usr/sbin/nologin\n".to_owned();
-    let mut group = "root:x:0:\n".to_owned();
-    if uid != 0 {
-        passwd += &format!("{name}:x:{uid}:{gid}:{name}:/tmp:/usr/sbin/nologin\n");
-        group += &format!("{name}:x:{gid}:\n");
-    }
+    let (user, users) = if uid == 0 {
+        (String::new(), String::new())
+    } else {
+        let user = format!("{name}:x:{uid}:{gid}:{name}:/tmp:/usr/sbin/nologin\n");
+        (user, format!("{name}:x:{gid}:\n"))
+    };
+    let passwd = format!("root:x:0:0:root:/:/usr/sbin/nologin\n{user}");
+    let group = format!("root:x:0:\n{users}");
     for (file, text) in [
         ("passwd", passwd.as_str()),
         ("group", &group),

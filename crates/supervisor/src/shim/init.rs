@@ -30,7 +30,7 @@ pub fn main() -> u8 {
         Handoff::Check { mount_point } => {
             return u8::from(say(&mut talk, &check(&mount_point)).is_err());
         }
-        Handoff::Run(run) => become_program(*run, &mut talk),
+        Handoff::Run(run) => become_program(&run, &mut talk),
     };
     let _ = say(&mut talk, &Report::Failed { reason });
     1
@@ -49,13 +49,13 @@ fn check(mount_point: &Path) -> Report {
 }
 
 /// Returns only when it could not, with the reason.
-fn become_program(run: Run, talk: &mut UnixStream) -> String {
-    match prepare(&run) {
+fn become_program(run: &Run, talk: &mut UnixStream) -> String {
+    match prepare(run) {
         Ok(applied) => {
             if let Err(reason) = say(talk, &Report::Applied(applied)) {
                 return reason;
             }
-            execute(&run)
+            execute(run)
         }
         Err(reason) => reason,
     }
@@ -63,6 +63,7 @@ fn become_program(run: Run, talk: &mut UnixStream) -> String {
 
 fn prepare(run: &Run) -> Result<Applied, String> {
     let parent = getppid();
+    super::sys::unblock_signals().map_err(|error| error.to_string())?;
     // A session of its own, so that no signal meant for the shim's group reaches it. It is one already where the
     // first stage made it so.
     let _ = setsid();

@@ -11,7 +11,7 @@ use rustix::thread::{UnshareFlags, unshare_unsafe};
 pub(crate) struct Signals(OwnedFd);
 
 impl Signals {
-    /// Blocks `signals` in this thread and collects them. `std::process::Command` unblocks all in its children.
+    /// Blocks `signals` in this thread and collects them. Children inherit the block: see [`unblock_signals`].
     #[expect(unsafe_code, reason = "sigprocmask and signalfd have no safe form")]
     pub(crate) fn collect(signals: &[i32]) -> io::Result<Self> {
         let mut set = MaybeUninit::<libc::sigset_t>::uninit();
@@ -50,6 +50,22 @@ impl Signals {
 impl AsFd for Signals {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
+    }
+}
+
+/// Takes back what a parent blocked, so that the program gets the signals that it is sent.
+#[expect(unsafe_code, reason = "sigprocmask has no safe form")]
+pub(crate) fn unblock_signals() -> io::Result<()> {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: `set` is writable memory of the right type, and sigemptyset initialises all of it before it is read.
+    let done = unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_SETMASK, set.as_ptr(), std::ptr::null_mut())
+    };
+    if done == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
     }
 }
 

@@ -78,6 +78,8 @@ enum Course {
 pub(crate) struct Warden {
     /// A path that stays valid when the root is exchanged and the user is another.
     pub(crate) dir: PathBuf,
+    /// Where a root is put together: by its real path, because a descriptor leads to the mounts of before.
+    pub(crate) mount_point: PathBuf,
     _handle: File,
     pub(crate) spec: Spec,
     secrets: Secrets,
@@ -114,6 +116,7 @@ impl Warden {
     /// Reads orders and secrets and opens the socket; nothing runs yet.
     pub(crate) fn open(dir: &Path) -> Result<Self, WardenError> {
         let handle = File::open(dir).map_err(text)?;
+        let mount_point = dir.join(MOUNT_POINT);
         let dir = PathBuf::from(format!("/proc/self/fd/{}", handle.as_raw_fd()));
         let bytes = read_bounded(&dir.join(SPEC_FILE), MAX_LEN).map_err(text)?;
         let spec: Spec = state::decode(&bytes, &dir.join(SPEC_FILE), SPEC_FORMAT).map_err(text)?;
@@ -150,6 +153,7 @@ impl Warden {
         let output = Output::open(&dir, &spec.order.logs);
         Ok(Self {
             dir,
+            mount_point,
             _handle: handle,
             spec,
             secrets,
@@ -203,7 +207,7 @@ impl Warden {
             ports: self.spec.ports.clone(),
             secrets: self.secrets.clone(),
             token: self.spec.token.clone(),
-            mount_point: self.dir.join(MOUNT_POINT),
+            mount_point: self.mount_point.clone(),
             entered: if keeper { Entered::Yes } else { Entered::No },
             tie: if keeper { Tie::Survives } else { Tie::Dies },
         }));
