@@ -79,7 +79,11 @@ impl Figures {
                 &["format", "outcome"],
             )?,
             ingest_bytes: IntCounter::new("recon_ingest_bytes_total", "Bytes of uploads.")?,
-            matches: counters("recon_matches_total", "Matches of runs.", &["kind", "status"])?,
+            matches: counters(
+                "recon_matches_total",
+                "Matches of runs.",
+                &["kind", "status"],
+            )?,
             run_seconds: HistogramVec::new(
                 HistogramOpts::new("recon_run_part_seconds", "Time of the parts of a run.")
                     .buckets(vec![0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0]),
@@ -141,7 +145,9 @@ impl App {
             cache,
             settings,
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     /// The settings.
@@ -222,9 +228,8 @@ fn health(pool: &PgPool, cache: &Cache) -> Health {
     ])
 }
 
-type Check = Box<
-    dyn Fn() -> futures_util::future::BoxFuture<'static, Result<(), String>> + Send + Sync,
->;
+type Check =
+    Box<dyn Fn() -> futures_util::future::BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
 /// Asked until it is true once: steps are not undone under a running program.
 fn migrations_current(pool: PgPool) -> Check {

@@ -41,7 +41,9 @@ pub fn parse(arguments: &[String]) -> Result<Command, String> {
         ["migrate", "down"] => Ok(Command::MigrateDown),
         ["migrate", "status"] | ["migrate", "status", "--json"] => Ok(Command::MigrateStatus),
         ["seed"] => Ok(Command::Seed),
-        ["gen", rest @ ..] => Ok(Command::Gen(rest.iter().map(|&word| word.to_owned()).collect())),
+        ["gen", rest @ ..] => Ok(Command::Gen(
+            rest.iter().map(|&word| word.to_owned()).collect(),
+        )),
         ["health"] => Ok(Command::Health),
         ["--version"] => Ok(Command::Version),
         [] => Err("what should be done?".to_owned()),
@@ -56,11 +58,19 @@ mod tests {
     #[test]
     fn the_documented_commands_are_understood() {
         let parse = |line: &str| {
-            parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+            parse(
+                &line
+                    .split_whitespace()
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>(),
+            )
         };
         assert_eq!(parse("migrate status --json"), Ok(Command::MigrateStatus));
         assert_eq!(parse("serve --check-config"), Ok(Command::CheckConfig));
-        assert_eq!(parse("gen --rows 5"), Ok(Command::Gen(vec!["--rows".into(), "5".into()])));
+        assert_eq!(
+            parse("gen --rows 5"),
+            Ok(Command::Gen(vec!["--rows".into(), "5".into()]))
+        );
         assert!(parse("migrate sideways").is_err());
         assert!(parse("").is_err());
     }

@@ -63,12 +63,19 @@ pub(crate) fn run(command: Command) -> ExitCode {
         print("the configuration is valid");
         return ExitCode::SUCCESS;
     }
-    let sink = if command == Command::Serve { Sink::Stdout } else { Sink::Stderr };
+    let sink = if command == Command::Serve {
+        Sink::Stdout
+    } else {
+        Sink::Stderr
+    };
     if let Err(why) = log::start(&settings.platform.log, sink) {
         complain(&why);
         return ExitCode::from(EXIT_CONFIG);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return finish(Err(error.to_string())),
     };
@@ -97,7 +104,9 @@ async fn with_app(command: Command, settings: Settings) -> Result<(), String> {
             Ok(())
         }
         Command::Seed => {
-            let logins = seed::development(&app).await.map_err(|problem| problem.detail)?;
+            let logins = seed::development(&app)
+                .await
+                .map_err(|problem| problem.detail)?;
             print(&logins.to_string());
             Ok(())
         }
@@ -108,7 +117,9 @@ async fn with_app(command: Command, settings: Settings) -> Result<(), String> {
 
 async fn serve_app(app: App) -> Result<(), String> {
     let platform = app.settings().platform.clone();
-    let listeners = Listeners::bind(&platform).await.map_err(|error| error.to_string())?;
+    let listeners = Listeners::bind(&platform)
+        .await
+        .map_err(|error| error.to_string())?;
     let address = listeners.api_address().map_err(|error| error.to_string())?;
     let router = routes::router(app.clone()).map_err(|error| error.to_string())?;
     tracing::info!(%address, build = platform.build, "listening");
@@ -131,7 +142,9 @@ async fn warm_up(app: App, stop: serve::Stop) {
         let parts = app.health().failing().await;
         let missing = parts.iter().find(|failing| failing.part != "warm_up");
         match missing {
-            Some(failing) => tracing::debug!(part = failing.part, detail = failing.detail, "waiting"),
+            Some(failing) => {
+                tracing::debug!(part = failing.part, detail = failing.detail, "waiting");
+            }
             None => match seed::ensure_basics(&app).await {
                 Ok(()) => {
                     app.health().set_warm();
@@ -147,7 +160,10 @@ async fn warm_up(app: App, stop: serve::Stop) {
 
 /// Asks the replica on this machine whether it is ready.
 fn health() -> ExitCode {
-    let port = std::env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(2000);
+    let port = std::env::var("PORT")
+        .ok()
+        .and_then(|port| port.parse().ok())
+        .unwrap_or(2000);
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     match ask(address) {
         Ok(answer) if answer.starts_with("HTTP/1.1 200") => ExitCode::SUCCESS,
@@ -171,12 +187,20 @@ fn ask(address: SocketAddr) -> std::io::Result<String> {
     Ok(answer)
 }
 
+type Write<'a> = &'a dyn Fn(&mut std::io::BufWriter<std::fs::File>) -> std::io::Result<()>;
+
 /// `gen --rows N --seed S --out DIR`: `left.csv`, `right.csv`, `truth.csv`.
 fn generate(arguments: &[String]) -> Result<(), String> {
     let (mut rows, mut seed, mut out) = (None, 1, None);
     for pair in arguments.chunks(2) {
-        let [name, value] = pair else { return Err(format!("{} needs a value", pair[0])) };
-        let number = || value.parse::<u64>().map_err(|_| format!("{name} is not a number"));
+        let [name, value] = pair else {
+            return Err(format!("{} needs a value", pair[0]));
+        };
+        let number = || {
+            value
+                .parse::<u64>()
+                .map_err(|_| format!("{name} is not a number"))
+        };
         match name.as_str() {
             "--rows" => rows = Some(u32::try_from(number()?).map_err(|_| "too many rows")?),
             "--seed" => seed = number()?,
@@ -188,7 +212,6 @@ fn generate(arguments: &[String]) -> Result<(), String> {
     let out = out.ok_or("--out is missing")?;
     std::fs::create_dir_all(&out).map_err(|error| format!("{}: {error}", out.display()))?;
     let data = synth::generate(&synth::Config::new(rows, seed));
-    type Write<'a> = &'a dyn Fn(&mut std::io::BufWriter<std::fs::File>) -> std::io::Result<()>;
     let files: [(&str, Write<'_>); 3] = [
         ("left.csv", &|file| data.write_left(file)),
         ("right.csv", &|file| data.write_right(file)),
@@ -198,7 +221,9 @@ fn generate(arguments: &[String]) -> Result<(), String> {
         let path = out.join(name);
         let wrong = |error: std::io::Error| format!("{}: {error}", path.display());
         let mut file = std::io::BufWriter::new(std::fs::File::create(&path).map_err(wrong)?);
-        write(&mut file).and_then(|()| file.flush()).map_err(wrong)?;
+        write(&mut file)
+            .and_then(|()| file.flush())
+            .map_err(wrong)?;
     }
     Ok(())
 }

@@ -62,7 +62,12 @@ pub async fn store(
     let _place = app.ingests().acquire().await.map_err(busy)?;
     let started = Instant::now();
     let mapping = mapping_of(app, source).await?;
-    let Received { file, filename, bytes, sha256 } = received;
+    let Received {
+        file,
+        filename,
+        bytes,
+        sha256,
+    } = received;
     let rows = tokio::task::spawn_blocking(move || read(file, &mapping));
     let rows = rows.await.map_err(|error| Problem::internal(&error))??;
     let id = Uuid::now_v7();
@@ -75,7 +80,14 @@ pub async fn store(
     if let Some(id) = earlier_in(&mut transaction, source, &sha256).await? {
         return Ok(Stored { id, replayed: true });
     }
-    let upload = Upload { id, source, filename, bytes, sha256, rows };
+    let upload = Upload {
+        id,
+        source,
+        filename,
+        bytes,
+        sha256,
+        rows,
+    };
     let counts = write(&mut transaction, &upload, who, started).await?;
     let event = Event {
         action: "upload.create",
@@ -87,7 +99,10 @@ pub async fn store(
     append(&mut transaction, who, event).await?;
     transaction.commit().await?;
     counts.note(app);
-    Ok(Stored { id, replayed: false })
+    Ok(Stored {
+        id,
+        replayed: false,
+    })
 }
 
 /// The rows of a file, with what identifies each.
@@ -120,10 +135,13 @@ impl Counts {
 
     fn note(&self, app: &App) {
         let rows = &app.figures().rows_ingested;
-        for (outcome, count) in
-            [("accepted", self.accepted), ("duplicate", self.duplicate), ("rejected", self.rejected)]
-        {
-            rows.with_label_values(&["csv", outcome]).inc_by(count.unsigned_abs());
+        for (outcome, count) in [
+            ("accepted", self.accepted),
+            ("duplicate", self.duplicate),
+            ("rejected", self.rejected),
+        ] {
+            rows.with_label_values(&["csv", outcome])
+                .inc_by(count.unsigned_abs());
         }
     }
 }
@@ -134,7 +152,11 @@ fn read(file: File, mapping: &CompiledMapping) -> Result<Rows, Problem> {
     let identities = identities(&ingested.store);
     let contents = (0..ingested.store.len()).map(|row| content_hash(&ingested.store, row));
     let contents = contents.collect();
-    Ok(Rows { ingested, identities, contents })
+    Ok(Rows {
+        ingested,
+        identities,
+        contents,
+    })
 }
 
 async fn write(
@@ -184,7 +206,9 @@ async fn stage(connection: &mut PgConnection, rows: &Rows) -> Result<(), sqlx::E
     )
     .execute(&mut *connection)
     .await?;
-    let mut copy = connection.copy_in_raw("COPY txn_stage FROM STDIN (FORMAT BINARY)").await?;
+    let mut copy = connection
+        .copy_in_raw("COPY txn_stage FROM STDIN (FORMAT BINARY)")
+        .await?;
     let mut encoder = Encoder::new();
     let store = &rows.ingested.store;
     for place in 0..store.len() {
@@ -264,7 +288,12 @@ async fn errors(
         code: "id_conflict",
         detail: "an earlier file has the same id with other content".to_owned(),
     };
-    let rejected = upload.rows.ingested.rejected.iter().map(ErrorRow::from_reject);
+    let rejected = upload
+        .rows
+        .ingested
+        .rejected
+        .iter()
+        .map(ErrorRow::from_reject);
     let mut all: Vec<ErrorRow> = rejected.chain(conflicts.into_iter().map(clash)).collect();
     if all.is_empty() {
         return Ok(());
@@ -312,7 +341,11 @@ pub fn reject_json(reject: &Reject) -> Value {
 
 /// Counted from 1; empty when the row as a whole is at fault.
 fn column_name(reject: &Reject) -> String {
-    if reject.column == 0 { String::new() } else { reject.column.to_string() }
+    if reject.column == 0 {
+        String::new()
+    } else {
+        reject.column.to_string()
+    }
 }
 
 /// What a file that cannot be read says to its sender.
@@ -336,13 +369,20 @@ async fn mapping_of(app: &App, source: Uuid) -> Result<CompiledMapping, Problem>
             .fetch_optional(app.pool())
             .await?;
     let mapping = stored.ok_or_else(|| Problem::new(Code::NotFound, "no such source"))?;
-    mapping.0.compile().map_err(|error| Problem::internal(&error))
+    mapping
+        .0
+        .compile()
+        .map_err(|error| Problem::internal(&error))
 }
 
 const EARLIER: &str = "SELECT id FROM upload WHERE source_id = $1 AND sha256 = $2";
 
 async fn earlier(app: &App, source: Uuid, sha256: &[u8]) -> Result<Option<Uuid>, sqlx::Error> {
-    sqlx::query_scalar(EARLIER).bind(source).bind(sha256).fetch_optional(app.pool()).await
+    sqlx::query_scalar(EARLIER)
+        .bind(source)
+        .bind(sha256)
+        .fetch_optional(app.pool())
+        .await
 }
 
 async fn earlier_in(
@@ -350,7 +390,11 @@ async fn earlier_in(
     source: Uuid,
     sha256: &[u8],
 ) -> Result<Option<Uuid>, sqlx::Error> {
-    sqlx::query_scalar(EARLIER).bind(source).bind(sha256).fetch_optional(connection).await
+    sqlx::query_scalar(EARLIER)
+        .bind(source)
+        .bind(sha256)
+        .fetch_optional(connection)
+        .await
 }
 
 fn count(rows: usize) -> i64 {

@@ -27,12 +27,17 @@ impl PageQuery {
         if (1..=LARGEST_LIMIT).contains(&limit) {
             return Ok(limit);
         }
-        Err(Problem::new(Code::InvalidQuery, "limit must be from 1 to 500"))
+        Err(Problem::new(
+            Code::InvalidQuery,
+            "limit must be from 1 to 500",
+        ))
     }
 
     /// The cursor as the key that it is.
     pub fn after<T: std::str::FromStr>(&self) -> Result<Option<T>, Problem> {
-        let Some(cursor) = &self.cursor else { return Ok(None) };
+        let Some(cursor) = &self.cursor else {
+            return Ok(None);
+        };
         let refused = |_| Problem::new(Code::InvalidQuery, "cursor is not one of ours");
         cursor.parse().map(Some).map_err(refused)
     }
@@ -44,7 +49,8 @@ pub fn list(mut rows: Vec<(String, String)>, limit: i64) -> Response {
     let more = rows.len() > limit;
     rows.truncate(limit);
     let cursor = rows.last().filter(|_| more).map(|(key, _)| key.clone());
-    let mut body = String::with_capacity(rows.iter().map(|(_, doc)| doc.len() + 1).sum::<usize>() + 64);
+    let mut body =
+        String::with_capacity(rows.iter().map(|(_, doc)| doc.len() + 1).sum::<usize>() + 64);
     body.push_str("{\"items\":[");
     for (nth, (_, document)) in rows.iter().enumerate() {
         if nth > 0 {
@@ -62,7 +68,10 @@ pub fn list(mut rows: Vec<(String, String)>, limit: i64) -> Response {
 pub fn json(status: StatusCode, body: String) -> Response {
     let mut response = (status, body).into_response();
     let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

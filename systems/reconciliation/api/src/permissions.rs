@@ -5,8 +5,14 @@
 use systems_kit::auth::access::Permission;
 
 /// The roles, in the order of the columns below.
-pub const ROLES: [&str; 6] =
-    ["admin", "rule_manager", "preparer", "approver", "auditor", "service"];
+pub const ROLES: [&str; 6] = [
+    "admin",
+    "rule_manager",
+    "preparer",
+    "approver",
+    "auditor",
+    "service",
+];
 
 /// Permission by role. Admins have no business rights on purpose: who manages accounts must not move money.
 pub const MATRIX: [(&str, [u8; 6]); 15] = [
@@ -29,13 +35,21 @@ pub const MATRIX: [(&str, [u8; 6]); 15] = [
 
 /// Whether a role has a permission; an unknown name of either is a no.
 pub fn allows(role: &str, permission: &str) -> bool {
-    let Some(column) = ROLES.iter().position(|known| *known == role) else { return false };
-    MATRIX.iter().any(|(name, row)| *name == permission && row[column] == 1)
+    let Some(column) = ROLES.iter().position(|known| *known == role) else {
+        return false;
+    };
+    MATRIX
+        .iter()
+        .any(|(name, row)| *name == permission && row[column] == 1)
 }
 
 /// All permissions of a role.
 pub fn of_role(role: &str) -> Vec<&'static str> {
-    MATRIX.iter().map(|(name, _)| *name).filter(|name| allows(role, name)).collect()
+    MATRIX
+        .iter()
+        .map(|(name, _)| *name)
+        .filter(|name| allows(role, name))
+        .collect()
 }
 
 /// Marker types for `Require<…>`: each names one permission, or several of which one suffices.
@@ -115,7 +129,11 @@ pub const ROUTES: &[(&str, &str, Access)] = {
         ("GET", "/sources", Any(&["read"])),
         ("POST", "/sources", Any(&["sources.write"])),
         ("PATCH", "/sources/{id}", Any(&["sources.write"])),
-        ("POST", "/sources/{id}/preview", Any(&["uploads.write", "sources.write"])),
+        (
+            "POST",
+            "/sources/{id}/preview",
+            Any(&["uploads.write", "sources.write"]),
+        ),
         ("GET", "/uploads", Any(&["read"])),
         ("POST", "/uploads", Any(&["uploads.write"])),
         ("GET", "/uploads/{id}", Any(&["read"])),
@@ -139,10 +157,26 @@ pub const ROUTES: &[(&str, &str, Access)] = {
         ("GET", "/exceptions", Any(&["read"])),
         ("GET", "/exceptions/{id}", Any(&["read"])),
         ("PATCH", "/exceptions/{id}", Any(&["matches.propose"])),
-        ("POST", "/exceptions/{id}/comment", Any(&["matches.propose", "exceptions.approve"])),
-        ("POST", "/exceptions/{id}/propose", Any(&["matches.propose"])),
-        ("POST", "/exceptions/{id}/approve", Any(&["exceptions.approve"])),
-        ("POST", "/exceptions/{id}/reject", Any(&["exceptions.approve"])),
+        (
+            "POST",
+            "/exceptions/{id}/comment",
+            Any(&["matches.propose", "exceptions.approve"]),
+        ),
+        (
+            "POST",
+            "/exceptions/{id}/propose",
+            Any(&["matches.propose"]),
+        ),
+        (
+            "POST",
+            "/exceptions/{id}/approve",
+            Any(&["exceptions.approve"]),
+        ),
+        (
+            "POST",
+            "/exceptions/{id}/reject",
+            Any(&["exceptions.approve"]),
+        ),
         ("GET", "/dashboard", Any(&["read"])),
         ("GET", "/audit", Any(&["audit.read"])),
         ("GET", "/audit/verify", Any(&["audit.verify"])),

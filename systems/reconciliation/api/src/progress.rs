@@ -141,7 +141,7 @@ pub async fn after(cache: &Cache, run: Uuid, seq: u64) -> Result<Vec<(u64, Strin
     let from = format!("({seq}-0");
     let reply: redis::streams::StreamRangeReply =
         connection.xrange_count(key(run), from, "+", BATCH).await?;
-    Ok(reply.ids.into_iter().filter_map(read).collect())
+    Ok(reply.ids.iter().filter_map(read).collect())
 }
 
 /// The newest frame.
@@ -149,10 +149,10 @@ pub async fn last(cache: &Cache, run: Uuid) -> Result<Option<String>, RedisError
     let mut connection = cache.connection();
     let reply: redis::streams::StreamRangeReply =
         connection.xrevrange_count(key(run), "+", "-", 1).await?;
-    Ok(reply.ids.into_iter().find_map(read).map(|(_, frame)| frame))
+    Ok(reply.ids.iter().find_map(read).map(|(_, frame)| frame))
 }
 
-fn read(entry: redis::streams::StreamId) -> Option<(u64, String)> {
+fn read(entry: &redis::streams::StreamId) -> Option<(u64, String)> {
     let seq = entry.id.split_once('-')?.0.parse().ok()?;
     let frame: String = entry.get("f")?;
     Some((seq, frame))

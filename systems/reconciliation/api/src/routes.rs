@@ -34,27 +34,32 @@ struct Api {
 
 impl Api {
     fn new() -> Self {
-        Self { router: Router::new(), known: BTreeSet::new() }
+        Self {
+            router: Router::new(),
+            known: BTreeSet::new(),
+        }
     }
 
-    fn on(
-        mut self,
-        verb: &'static str,
-        path: &'static str,
-        handler: MethodRouter<App>,
-    ) -> Self {
+    fn on(mut self, verb: &'static str, path: &'static str, handler: MethodRouter<App>) -> Self {
         self.known.insert((verb, path));
         self.router = self.router.route(path, handler);
         self
     }
 
     fn check(&self) -> Result<(), RouteTableError> {
-        let table: BTreeSet<_> = ROUTES.iter().map(|(verb, path, _)| (*verb, *path)).collect();
+        let table: BTreeSet<_> = ROUTES
+            .iter()
+            .map(|(verb, path, _)| (*verb, *path))
+            .collect();
         let differing: Vec<String> = table
             .symmetric_difference(&self.known)
             .map(|(verb, path)| format!("{verb} {path}"))
             .collect();
-        if differing.is_empty() { Ok(()) } else { Err(RouteTableError(differing.join(", "))) }
+        if differing.is_empty() {
+            Ok(())
+        } else {
+            Err(RouteTableError(differing.join(", ")))
+        }
     }
 }
 
@@ -75,7 +80,10 @@ pub fn router(app: App) -> Result<Router, RouteTableError> {
         .route("/startupz", get(platform::startupz))
         .route("/version", get(platform::version))
         .route("/ws/v1/runs/{id}", get(ws::watch))
-        .nest("/api/v1", api.router.layer(DefaultBodyLimit::max(JSON_BODY)))
+        .nest(
+            "/api/v1",
+            api.router.layer(DefaultBodyLimit::max(JSON_BODY)),
+        )
         .with_state(app);
     Ok(router.layer(axum::middleware::from_fn_with_state(around, request::layer)))
 }
@@ -100,7 +108,11 @@ fn business(api: Api) -> Api {
     api.on("GET", "/sources", get(sources::index))
         .on("POST", "/sources", post(sources::create))
         .on("PATCH", "/sources/{id}", patch(sources::update))
-        .on("POST", "/sources/{id}/preview", post(sources::preview).layer(file))
+        .on(
+            "POST",
+            "/sources/{id}/preview",
+            post(sources::preview).layer(file),
+        )
         .on("GET", "/uploads", get(uploads::index))
         .on("POST", "/uploads", post(uploads::create).layer(file))
         .on("GET", "/uploads/{id}", get(uploads::show))
@@ -127,8 +139,20 @@ fn decisions(api: Api) -> Api {
         .on("GET", "/exceptions", get(exceptions::index))
         .on("GET", "/exceptions/{id}", get(exceptions::show))
         .on("PATCH", "/exceptions/{id}", patch(exceptions::assign))
-        .on("POST", "/exceptions/{id}/comment", post(exceptions::comment))
-        .on("POST", "/exceptions/{id}/propose", post(exceptions::propose))
-        .on("POST", "/exceptions/{id}/approve", post(exceptions::approve))
+        .on(
+            "POST",
+            "/exceptions/{id}/comment",
+            post(exceptions::comment),
+        )
+        .on(
+            "POST",
+            "/exceptions/{id}/propose",
+            post(exceptions::propose),
+        )
+        .on(
+            "POST",
+            "/exceptions/{id}/approve",
+            post(exceptions::approve),
+        )
         .on("POST", "/exceptions/{id}/reject", post(exceptions::reject))
 }

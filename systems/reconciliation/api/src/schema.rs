@@ -21,7 +21,11 @@ mod tests {
     fn every_step_declares_its_kind_and_versions_have_no_gap() {
         for (place, step) in STEPS.iter().enumerate() {
             assert_eq!(usize::from(step.version), place + 1);
-            assert!(step.is_declared(), "{} must start with `-- plimsoll: expand|contract`", step.name);
+            assert!(
+                step.is_declared(),
+                "{} must start with `-- plimsoll: expand|contract`",
+                step.name
+            );
         }
     }
 }

@@ -34,7 +34,9 @@ pub async fn ensure_basics(app: &App) -> Result<(), sqlx::Error> {
 }
 
 async fn bootstrap(app: &App) -> Result<(), sqlx::Error> {
-    let Some(bootstrap) = &app.settings().bootstrap else { return Ok(()) };
+    let Some(bootstrap) = &app.settings().bootstrap else {
+        return Ok(());
+    };
     let admins: i64 = sqlx::query_scalar("SELECT count(*) FROM app_user WHERE role = 'admin'")
         .fetch_one(app.pool())
         .await?;
@@ -70,7 +72,9 @@ pub async fn development(app: &App) -> Result<Value, Problem> {
     let secret = chosen.unwrap_or_else(generated_password);
     if !all_have(app.pool(), &secret).await? {
         // One hash for all: these accounts share their password anyway, and each hash costs a quarter of a second.
-        let hash = password::hash(&secret).await.map_err(crate::handlers::auth::password_problem)?;
+        let hash = password::hash(&secret)
+            .await
+            .map_err(|e| crate::handlers::auth::password_problem(&e))?;
         write_logins(app.pool(), &hash).await?;
     }
     write_source(app.pool(), "Bank", &synth::left_mapping()).await?;
@@ -102,11 +106,15 @@ async fn all_have(pool: &PgPool, secret: &str) -> Result<bool, Problem> {
     .bind(ROLES.map(str::to_owned).to_vec())
     .fetch_all(pool)
     .await?;
-    let Some((hash,)) = hashes.first() else { return Ok(false) };
+    let Some((hash,)) = hashes.first() else {
+        return Ok(false);
+    };
     if hashes.len() != ROLES.len() || hashes.iter().any(|(other,)| other != hash) {
         return Ok(false);
     }
-    password::verify(secret, hash).await.map_err(crate::handlers::auth::password_problem)
+    password::verify(secret, hash)
+        .await
+        .map_err(|e| crate::handlers::auth::password_problem(&e))
 }
 
 async fn write_logins(pool: &PgPool, hash: &str) -> Result<(), sqlx::Error> {
@@ -127,11 +135,13 @@ async fn write_logins(pool: &PgPool, hash: &str) -> Result<(), sqlx::Error> {
 }
 
 async fn write_source(pool: &PgPool, name: &str, mapping: &Mapping) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO source (id, name, mapping) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING")
-        .bind(Uuid::now_v7())
-        .bind(name)
-        .bind(Json(mapping))
-        .execute(pool)
-        .await
-        .map(|_| ())
+    sqlx::query(
+        "INSERT INTO source (id, name, mapping) VALUES ($1, $2, $3) ON CONFLICT (name) DO NOTHING",
+    )
+    .bind(Uuid::now_v7())
+    .bind(name)
+    .bind(Json(mapping))
+    .execute(pool)
+    .await
+    .map(|_| ())
 }

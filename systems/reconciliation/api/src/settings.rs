@@ -33,7 +33,9 @@ pub struct Bootstrap {
 
 impl std::fmt::Debug for Bootstrap {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Bootstrap").field("email", &self.email).finish_non_exhaustive()
+        f.debug_struct("Bootstrap")
+            .field("email", &self.email)
+            .finish_non_exhaustive()
     }
 }
 
@@ -59,18 +61,30 @@ impl Settings {
 }
 
 fn upload_dir(reader: &mut Reader) -> PathBuf {
-    let dir = reader.text("UPLOAD_DIR").map_or_else(std::env::temp_dir, PathBuf::from);
+    let dir = reader
+        .text("UPLOAD_DIR")
+        .map_or_else(std::env::temp_dir, PathBuf::from);
     if !dir.is_dir() {
-        reader.mistake("UPLOAD_DIR", format!("{} is not a directory", dir.display()));
+        reader.mistake(
+            "UPLOAD_DIR",
+            format!("{} is not a directory", dir.display()),
+        );
     }
     dir
 }
 
 fn bootstrap(reader: &mut Reader) -> Option<Bootstrap> {
     let email = reader.text("BOOTSTRAP_ADMIN_EMAIL");
-    let password = password(reader, "BOOTSTRAP_ADMIN_PASSWORD", "BOOTSTRAP_ADMIN_PASSWORD_FILE");
+    let password = password(
+        reader,
+        "BOOTSTRAP_ADMIN_PASSWORD",
+        "BOOTSTRAP_ADMIN_PASSWORD_FILE",
+    );
     match (email, password) {
-        (Some(email), Some(password)) => Some(Bootstrap { email: email.to_lowercase(), password }),
+        (Some(email), Some(password)) => Some(Bootstrap {
+            email: email.to_lowercase(),
+            password,
+        }),
         (Some(_), None) => {
             let why = "needs BOOTSTRAP_ADMIN_PASSWORD_FILE (a file) or BOOTSTRAP_ADMIN_PASSWORD";
             reader.mistake("BOOTSTRAP_ADMIN_EMAIL", why.to_owned());
@@ -80,11 +94,7 @@ fn bootstrap(reader: &mut Reader) -> Option<Bootstrap> {
     }
 }
 
-fn password(
-    reader: &mut Reader,
-    key: &'static str,
-    file_key: &'static str,
-) -> Option<String> {
+fn password(reader: &mut Reader, key: &'static str, file_key: &'static str) -> Option<String> {
     let password = reader.secret(key, file_key)?;
     if password.chars().count() < SHORTEST_PASSWORD {
         reader.mistake(key, "must have at least 12 characters".to_owned());

@@ -76,8 +76,12 @@ async fn claim(app: &App, owner: Uuid) -> Result<Option<Job>, sqlx::Error> {
     .bind(LEASE_SECONDS)
     .fetch_optional(app.pool())
     .await?;
-    let Some((id, payload, attempts)) = row else { return Ok(None) };
-    let run = payload.0["run_id"].as_str().and_then(|text| Uuid::try_parse(text).ok());
+    let Some((id, payload, attempts)) = row else {
+        return Ok(None);
+    };
+    let run = payload.0["run_id"]
+        .as_str()
+        .and_then(|text| Uuid::try_parse(text).ok());
     Ok(run.map(|run| Job { id, run, attempts }))
 }
 
@@ -114,5 +118,9 @@ async fn renew(app: &App, job: &Job, owner: Uuid) -> Result<Renewed, sqlx::Error
     .bind(job.run)
     .fetch_optional(app.pool())
     .await?;
-    Ok(if status.as_deref() == Some("matching") { Renewed::Yes } else { Renewed::No })
+    Ok(if status.as_deref() == Some("matching") {
+        Renewed::Yes
+    } else {
+        Renewed::No
+    })
 }

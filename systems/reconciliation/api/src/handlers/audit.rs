@@ -24,7 +24,10 @@ pub(crate) async fn index(
     _: Require<AuditRead>,
     Query(filter): Query<Filter>,
 ) -> Answer {
-    let page = PageQuery { limit: filter.limit, cursor: filter.cursor };
+    let page = PageQuery {
+        limit: filter.limit,
+        cursor: filter.cursor,
+    };
     let limit = page.limit()?;
     let rows = sqlx::query_as(
         "SELECT seq::text, json_build_object('seq', seq::text, 'at', at, 'actor', actor, 'role', role, 'action', action,

@@ -86,10 +86,13 @@ pub(crate) async fn login(
         Some(account) => password::verify(&login.password, &account.pw_hash).await,
         None => password::verify_nobody(&login.password).await,
     };
-    let known = known.map_err(password_problem)?;
+    let known = known.map_err(|e| password_problem(&e))?;
     let Some(account) = account.filter(|account| known && !account.disabled) else {
         app.lockout().fail(&email, &address).await?;
-        return Err(Problem::new(Code::InvalidCredentials, "the e-mail or the password is wrong"));
+        return Err(Problem::new(
+            Code::InvalidCredentials,
+            "the e-mail or the password is wrong",
+        ));
     };
     app.lockout().clear(&email, &address).await?;
     let refresh_token = app.refresh().issue(account.id).await?;
@@ -131,21 +134,30 @@ pub(crate) async fn change_password(
 ) -> Answer {
     check_new(&body.new_password)?;
     let account = by_id(&app, who.id).await?;
-    let account =
-        account.ok_or_else(|| Problem::new(Code::Unauthorized, "the account is gone"))?;
+    let account = account.ok_or_else(|| Problem::new(Code::Unauthorized, "the account is gone"))?;
     let known = password::verify(&body.current_password, &account.pw_hash).await;
-    if !known.map_err(password_problem)? {
-        return Err(Problem::new(Code::InvalidCredentials, "the current password is wrong"));
+    if !known.map_err(|e| password_problem(&e))? {
+        return Err(Problem::new(
+            Code::InvalidCredentials,
+            "the current password is wrong",
+        ));
     }
-    let hash = password::hash(&body.new_password).await.map_err(password_problem)?;
+    let hash = password::hash(&body.new_password)
+        .await
+        .map_err(|e| password_problem(&e))?;
     let mut transaction = app.pool().begin().await?;
     sqlx::query("UPDATE app_user SET pw_hash = $2, must_change_password = false WHERE id = $1")
         .bind(who.id)
         .bind(hash)
         .execute(&mut *transaction)
         .await?;
-    let event =
-        Event { action: "user.password", entity: "user", id: who.id, before: None, after: None };
+    let event = Event {
+        action: "user.password",
+        entity: "user",
+        id: who.id,
+        before: None,
+        after: None,
+    };
     append(&mut transaction, &who, event).await?;
     transaction.commit().await?;
     app.refresh().revoke_user(who.id).await?;
@@ -162,17 +174,20 @@ pub(crate) fn check_new(password: &str) -> Result<(), Problem> {
 }
 
 /// What hashing says to the caller.
-pub(crate) fn password_problem(error: PasswordError) -> Problem {
+pub(crate) fn password_problem(error: &PasswordError) -> Problem {
     match error {
         PasswordError::Busy | PasswordError::CutOff => {
             Problem::new(Code::Unavailable, "too many logins at once").retry_after(2)
         }
-        PasswordError::Hashing(_) => Problem::internal(&error),
+        PasswordError::Hashing(_) => Problem::internal(error),
     }
 }
 
 fn session(app: &App, who: &Identity, refresh_token: &str) -> Answer {
-    let access_token = app.tokens().issue(who).map_err(|error| Problem::internal(&error))?;
+    let access_token = app
+        .tokens()
+        .issue(who)
+        .map_err(|error| Problem::internal(&error))?;
     let document = json!({
         "access_token": access_token,
         "token_type": "Bearer",
@@ -199,7 +214,14 @@ const ACCOUNT: &str =
 type AccountRow = (Uuid, String, String, String, bool, bool);
 
 fn account((id, email, pw_hash, role, disabled, must_change_password): AccountRow) -> Account {
-    Account { id, email, pw_hash, role, disabled, must_change_password }
+    Account {
+        id,
+        email,
+        pw_hash,
+        role,
+        disabled,
+        must_change_password,
+    }
 }
 
 async fn by_email(app: &App, email: &str) -> Result<Option<Account>, sqlx::Error> {

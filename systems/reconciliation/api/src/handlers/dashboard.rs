@@ -49,11 +49,12 @@ pub(crate) async fn show(State(app): State<App>, _: Require<Read>) -> Answer {
 
 async fn compute(app: &App) -> Result<String, sqlx::Error> {
     let summary: String = sqlx::query_scalar(SUMMARY).fetch_one(app.pool()).await?;
-    let runs: Vec<(String, String)> =
-        sqlx::query_as(sqlx::AssertSqlSafe(format!("{RUN} ORDER BY r.id DESC LIMIT $1")))
-            .bind(LAST_RUNS)
-            .fetch_all(app.pool())
-            .await?;
+    let runs: Vec<(String, String)> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "{RUN} ORDER BY r.id DESC LIMIT $1"
+    )))
+    .bind(LAST_RUNS)
+    .fetch_all(app.pool())
+    .await?;
     let runs: Vec<String> = runs.iter().map(|(_, run)| without_progress(run)).collect();
     let open = summary.trim_end().strip_suffix('}').unwrap_or(&summary);
     Ok(format!("{open},\"last_runs\":[{}]}}", runs.join(",")))

@@ -90,7 +90,10 @@ pub(crate) async fn index(
     _: Require<Read>,
     Query(filter): Query<Filter>,
 ) -> Answer {
-    let page = PageQuery { limit: filter.limit, cursor: filter.cursor };
+    let page = PageQuery {
+        limit: filter.limit,
+        cursor: filter.cursor,
+    };
     let limit = page.limit()?;
     let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
         "{EXCEPTION} WHERE ($2::uuid IS NULL OR e.run_id = $2) AND ($3::text IS NULL OR e.status = $3)
@@ -114,11 +117,7 @@ pub(crate) async fn index(
     Ok(list(rows, limit))
 }
 
-pub(crate) async fn show(
-    State(app): State<App>,
-    _: Require<Read>,
-    Path(id): Path<Uuid>,
-) -> Answer {
+pub(crate) async fn show(State(app): State<App>, _: Require<Read>, Path(id): Path<Uuid>) -> Answer {
     one(document(&app, id).await?)
 }
 
@@ -139,10 +138,21 @@ pub(crate) async fn assign(
     .execute(&mut *transaction)
     .await?;
     if done.rows_affected() == 0 {
-        return Err(Problem::fault("/assignee", "unknown", "nobody has this address"));
+        return Err(Problem::fault(
+            "/assignee",
+            "unknown",
+            "nobody has this address",
+        ));
     }
     let after = json!({"assignee": body.assignee});
-    finish(&app, transaction, &who, ("exception.assign", id), (held, after)).await
+    finish(
+        &app,
+        transaction,
+        &who,
+        ("exception.assign", id),
+        (held, after),
+    )
+    .await
 }
 
 pub(crate) async fn comment(
@@ -153,16 +163,30 @@ pub(crate) async fn comment(
 ) -> Answer {
     check_text("/text", &body.text)?;
     let mut transaction = app.pool().begin().await?;
-    let held = lock(&mut transaction, id, &["open", "assigned", "proposed", "closed"]).await?;
-    sqlx::query("INSERT INTO exception_comment (id, exception_id, author, body) VALUES ($1, $2, $3, $4)")
-        .bind(Uuid::now_v7())
-        .bind(id)
-        .bind(&who.email)
-        .bind(&body.text)
-        .execute(&mut *transaction)
-        .await?;
+    let held = lock(
+        &mut transaction,
+        id,
+        &["open", "assigned", "proposed", "closed"],
+    )
+    .await?;
+    sqlx::query(
+        "INSERT INTO exception_comment (id, exception_id, author, body) VALUES ($1, $2, $3, $4)",
+    )
+    .bind(Uuid::now_v7())
+    .bind(id)
+    .bind(&who.email)
+    .bind(&body.text)
+    .execute(&mut *transaction)
+    .await?;
     let after = json!({"comment": body.text});
-    finish(&app, transaction, &who, ("exception.comment", id), (held, after)).await?;
+    finish(
+        &app,
+        transaction,
+        &who,
+        ("exception.comment", id),
+        (held, after),
+    )
+    .await?;
     let document = document(&app, id).await?;
     let document = document.ok_or_else(|| Problem::new(Code::NotFound, "no such exception"))?;
     Ok(json(StatusCode::CREATED, document))
@@ -188,7 +212,14 @@ pub(crate) async fn propose(
     .execute(&mut *transaction)
     .await?;
     let after = json!({"resolution": body.resolution.name(), "reason": body.reason});
-    finish(&app, transaction, &who, ("exception.propose", id), (held, after)).await
+    finish(
+        &app,
+        transaction,
+        &who,
+        ("exception.propose", id),
+        (held, after),
+    )
+    .await
 }
 
 pub(crate) async fn approve(
@@ -199,7 +230,10 @@ pub(crate) async fn approve(
     let mut transaction = app.pool().begin().await?;
     let held = lock(&mut transaction, id, &["proposed"]).await?;
     if held.proposed_by.as_deref() == Some(&who.email) {
-        return Err(Problem::new(Code::FourEyes, "nobody approves their own proposal"));
+        return Err(Problem::new(
+            Code::FourEyes,
+            "nobody approves their own proposal",
+        ));
     }
     sqlx::query("UPDATE exception_item SET status = 'closed', approved_by = $2 WHERE id = $1")
         .bind(id)
@@ -207,7 +241,14 @@ pub(crate) async fn approve(
         .execute(&mut *transaction)
         .await?;
     let after = json!({"status": "closed"});
-    finish(&app, transaction, &who, ("exception.approve", id), (held, after)).await
+    finish(
+        &app,
+        transaction,
+        &who,
+        ("exception.approve", id),
+        (held, after),
+    )
+    .await
 }
 
 pub(crate) async fn reject(
@@ -228,7 +269,14 @@ pub(crate) async fn reject(
     .execute(&mut *transaction)
     .await?;
     let after = json!({"reason": why.reason});
-    finish(&app, transaction, &who, ("exception.reject", id), (held, after)).await
+    finish(
+        &app,
+        transaction,
+        &who,
+        ("exception.reject", id),
+        (held, after),
+    )
+    .await
 }
 
 struct Held {
@@ -236,11 +284,7 @@ struct Held {
     proposed_by: Option<String>,
 }
 
-async fn lock(
-    connection: &mut PgConnection,
-    id: Uuid,
-    wanted: &[&str],
-) -> Result<Held, Problem> {
+async fn lock(connection: &mut PgConnection, id: Uuid, wanted: &[&str]) -> Result<Held, Problem> {
     let row: Option<(Uuid, String, Option<String>)> = sqlx::query_as(
         "SELECT run_id, status, proposed_by FROM exception_item WHERE id = $1 FOR UPDATE",
     )
@@ -254,14 +298,21 @@ async fn lock(
         return Err(Problem::new(Code::Conflict, detail));
     }
     open_for_review(connection, run).await?;
-    Ok(Held { status, proposed_by })
+    Ok(Held {
+        status,
+        proposed_by,
+    })
 }
 
 fn check_text(pointer: &str, text: &str) -> Result<(), Problem> {
     if (1..=4000).contains(&text.trim().chars().count()) && !text.contains('\0') {
         return Ok(());
     }
-    Err(Problem::fault(pointer, "out_of_range", "1 to 4000 characters"))
+    Err(Problem::fault(
+        pointer,
+        "out_of_range",
+        "1 to 4000 characters",
+    ))
 }
 
 async fn finish(
@@ -272,7 +323,13 @@ async fn finish(
     (held, after): (Held, serde_json::Value),
 ) -> Answer {
     let before = Some(json!({"status": held.status}));
-    let event = Event { action, entity: "exception", id, before, after: Some(after) };
+    let event = Event {
+        action,
+        entity: "exception",
+        id,
+        before,
+        after: Some(after),
+    };
     append(&mut transaction, who, event).await?;
     transaction.commit().await?;
     super::dashboard::forget(app).await;

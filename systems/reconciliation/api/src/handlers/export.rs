@@ -120,11 +120,18 @@ pub(crate) async fn export(
     let file = format!("attachment; filename=\"{}-{run}.{name}\"", table.name);
     let (sender, receiver) = mpsc::channel::<Result<Bytes, std::io::Error>>(CHUNKS);
     tokio::spawn(async move {
-        let mut output = Output { buffer: Vec::new(), digest: Sha256::new(), sender };
+        let mut output = Output {
+            buffer: Vec::new(),
+            digest: Sha256::new(),
+            sender,
+        };
         if let Err(cause) = write(&app, run, &table, wanted.fmt, &mut output).await {
             tracing::warn!(cause, "an export broke off");
             // The client sees a broken body and no trailer, never a short file that looks whole.
-            let _gone = output.sender.send(Err(std::io::Error::other("export broke off"))).await;
+            let _gone = output
+                .sender
+                .send(Err(std::io::Error::other("export broke off")))
+                .await;
         }
     });
     let chunks = futures_util::stream::unfold(receiver, |mut receiver| async move {
@@ -147,7 +154,11 @@ struct Output {
 impl Output {
     async fn push(&mut self, text: &[u8]) -> Result<(), String> {
         self.buffer.extend_from_slice(text);
-        if self.buffer.len() >= CHUNK { self.flush().await } else { Ok(()) }
+        if self.buffer.len() >= CHUNK {
+            self.flush().await
+        } else {
+            Ok(())
+        }
     }
 
     async fn push_digested(&mut self, text: &[u8]) -> Result<(), String> {
@@ -157,16 +168,21 @@ impl Output {
 
     async fn flush(&mut self) -> Result<(), String> {
         let chunk = Bytes::from(std::mem::take(&mut self.buffer));
-        self.sender.send(Ok(chunk)).await.map_err(|_| "the client has gone".to_owned())
+        self.sender
+            .send(Ok(chunk))
+            .await
+            .map_err(|_| "the client has gone".to_owned())
     }
 
     fn digest(&mut self) -> String {
         let digest = std::mem::take(&mut self.digest).finalize();
-        digest.iter().fold(String::with_capacity(64), |mut hex, byte| {
-            // Writing to a string cannot fail.
-            let _ok = std::fmt::Write::write_fmt(&mut hex, format_args!("{byte:02x}"));
-            hex
-        })
+        digest
+            .iter()
+            .fold(String::with_capacity(64), |mut hex, byte| {
+                // Writing to a string cannot fail.
+                let _ok = std::fmt::Write::write_fmt(&mut hex, format_args!("{byte:02x}"));
+                hex
+            })
     }
 }
 
@@ -178,15 +194,26 @@ async fn write(
     output: &mut Output,
 ) -> Result<(), String> {
     if format == Format::Json {
-        let head = format!("{{\"kind\":\"{}\",\"run_id\":\"{run}\",\"items\":", table.name);
+        let head = format!(
+            "{{\"kind\":\"{}\",\"run_id\":\"{run}\",\"items\":",
+            table.name
+        );
         output.push(head.as_bytes()).await?;
         output.push_digested(b"[").await?;
     } else {
-        output.push_digested(format!("{}\r\n", table.columns.join(",")).as_bytes()).await?;
+        output
+            .push_digested(format!("{}\r\n", table.columns.join(",")).as_bytes())
+            .await?;
     }
-    let mut rows = sqlx::query_scalar::<_, Vec<Option<String>>>(table.sql).bind(run).fetch(app.pool());
+    let mut rows = sqlx::query_scalar::<_, Vec<Option<String>>>(table.sql)
+        .bind(run)
+        .fetch(app.pool());
     let mut count = 0_u64;
-    while let Some(row) = rows.try_next().await.map_err(|e| systems_kit::problem::chain(&e))? {
+    while let Some(row) = rows
+        .try_next()
+        .await
+        .map_err(|e| systems_kit::problem::chain(&e))?
+    {
         let line = match format {
             Format::Csv => csv_line(&row),
             Format::Json => json_item(table.columns, row, count == 0),
@@ -197,32 +224,43 @@ async fn write(
     if format == Format::Json {
         output.push_digested(b"]").await?;
         let digest = output.digest();
-        output.push(format!(",\"rows\":{count},\"sha256\":\"{digest}\"}}\n").as_bytes()).await?;
+        output
+            .push(format!(",\"rows\":{count},\"sha256\":\"{digest}\"}}\n").as_bytes())
+            .await?;
     } else {
         let digest = output.digest();
-        output.push(format!("#rows={count},sha256={digest}\r\n").as_bytes()).await?;
+        output
+            .push(format!("#rows={count},sha256={digest}\r\n").as_bytes())
+            .await?;
     }
     output.flush().await
 }
 
 fn json_item(columns: &[&str], row: Vec<Option<String>>, first: bool) -> String {
     let members = columns.iter().map(|column| (*column).to_owned());
-    let object: serde_json::Map<String, serde_json::Value> =
-        members.zip(row.into_iter().map(serde_json::Value::from)).collect();
+    let object: serde_json::Map<String, serde_json::Value> = members
+        .zip(row.into_iter().map(serde_json::Value::from))
+        .collect();
     let comma = if first { "" } else { "," };
     format!("{comma}{}", serde_json::Value::Object(object))
 }
 
 fn csv_line(row: &[Option<String>]) -> String {
-    let cells: Vec<String> =
-        row.iter().map(|cell| csv_cell(cell.as_deref().unwrap_or_default())).collect();
+    let cells: Vec<String> = row
+        .iter()
+        .map(|cell| csv_cell(cell.as_deref().unwrap_or_default()))
+        .collect();
     format!("{}\r\n", cells.join(","))
 }
 
 /// A cell that a spreadsheet would run gets an apostrophe before it; a negative number is no formula.
 fn csv_cell(text: &str) -> String {
     let runs = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<i64>().is_err();
-    let text = if runs { format!("'{text}") } else { text.to_owned() };
+    let text = if runs {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    };
     if text.contains(['"', ',', '\n', '\r']) {
         return format!("\"{}\"", text.replace('"', "\"\""));
     }

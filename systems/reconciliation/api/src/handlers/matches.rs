@@ -69,7 +69,10 @@ pub(crate) async fn index(
     Query(filter): Query<Filter>,
 ) -> Answer {
     known_run(&app, run).await?;
-    let page = PageQuery { limit: filter.limit, cursor: filter.cursor };
+    let page = PageQuery {
+        limit: filter.limit,
+        cursor: filter.cursor,
+    };
     let limit = page.limit()?;
     let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
         "{MATCH} WHERE m.run_id = $1 AND ($2::text IS NULL OR m.status = $2) AND ($3::text IS NULL OR m.pass = $3)
@@ -96,7 +99,10 @@ pub(crate) async fn items(
     Query(filter): Query<ItemFilter>,
 ) -> Answer {
     known_run(&app, run).await?;
-    let page = PageQuery { limit: filter.limit, cursor: filter.cursor };
+    let page = PageQuery {
+        limit: filter.limit,
+        cursor: filter.cursor,
+    };
     let limit = page.limit()?;
     let rows = sqlx::query_as(
         "SELECT i.txn_id::text, (txn_doc(t)::jsonb || jsonb_build_object(
@@ -137,14 +143,12 @@ pub(crate) async fn known_run(app: &App, run: Uuid) -> Result<(), Problem> {
         .bind(run)
         .fetch_optional(app.pool())
         .await?;
-    known.map(|_| ()).ok_or_else(|| Problem::new(Code::NotFound, "no such run"))
+    known
+        .map(|_| ())
+        .ok_or_else(|| Problem::new(Code::NotFound, "no such run"))
 }
 
-pub(crate) async fn show(
-    State(app): State<App>,
-    _: Require<Read>,
-    Path(id): Path<Uuid>,
-) -> Answer {
+pub(crate) async fn show(State(app): State<App>, _: Require<Read>, Path(id): Path<Uuid>) -> Answer {
     respond(&app, id, StatusCode::OK).await
 }
 
@@ -161,7 +165,10 @@ pub(crate) async fn create(
     let left_side = open_side(&mut transaction, manual.run_id, "L", &left).await?;
     let right_side = open_side(&mut transaction, manual.run_id, "R", &right).await?;
     if left_side.ccy != right_side.ccy {
-        return Err(Problem::new(Code::Unbalanced, "the sides have different currencies"));
+        return Err(Problem::new(
+            Code::Unbalanced,
+            "the sides have different currencies",
+        ));
     }
     if left_side.sum != right_side.sum {
         let detail = format!("left is {}, right is {}", left_side.sum, right_side.sum);
@@ -216,16 +223,25 @@ async fn open_side(
     }
     let ccy = rows[0].0.clone();
     if rows.iter().any(|(other, _)| *other != ccy) {
-        return Err(Problem::new(Code::Unbalanced, "the rows have different currencies"));
+        return Err(Problem::new(
+            Code::Unbalanced,
+            "the rows have different currencies",
+        ));
     }
-    let sum = rows.iter().try_fold(0_i64, |sum, (_, amount)| sum.checked_add(*amount));
+    let sum = rows
+        .iter()
+        .try_fold(0_i64, |sum, (_, amount)| sum.checked_add(*amount));
     let sum = sum.ok_or_else(|| Problem::new(Code::Unbalanced, "the sum is too large"))?;
     Ok(OpenSide { ccy, sum })
 }
 
 fn ids(pointer: &str, texts: &[String]) -> Result<Vec<i64>, Problem> {
     if texts.is_empty() || texts.len() > MOST_ROWS {
-        return Err(Problem::fault(pointer, "out_of_range", "a side has 1 to 200 rows"));
+        return Err(Problem::fault(
+            pointer,
+            "out_of_range",
+            "a side has 1 to 200 rows",
+        ));
     }
     let parsed: Result<Vec<i64>, _> = texts.iter().map(|text| text.parse::<i64>()).collect();
     let mut ids = parsed.map_err(|_| Problem::fault(pointer, "invalid", "not ids of rows"))?;
@@ -245,7 +261,10 @@ pub(crate) async fn confirm(
     let mut transaction = app.pool().begin().await?;
     let held = lock(&mut transaction, id, "suggested").await?;
     if held.created_by.as_deref() == Some(&who.email) {
-        return Err(Problem::new(Code::FourEyes, "nobody confirms their own proposal"));
+        return Err(Problem::new(
+            Code::FourEyes,
+            "nobody confirms their own proposal",
+        ));
     }
     sqlx::query("UPDATE match SET status = 'confirmed', confirmed_by = $2 WHERE id = $1")
         .bind(id)
@@ -297,7 +316,14 @@ async fn release(
         .execute(&mut *transaction)
         .await?;
     crate::work::exceptions::open(&mut transaction, held.run_id, Some(&held.rows)).await?;
-    finish(app, transaction, who, (action, id), Some(json!({"reason": why.reason}))).await?;
+    finish(
+        app,
+        transaction,
+        who,
+        (action, id),
+        Some(json!({"reason": why.reason})),
+    )
+    .await?;
     respond(app, id, StatusCode::OK).await
 }
 
@@ -319,10 +345,17 @@ async fn lock(connection: &mut PgConnection, id: Uuid, wanted: &str) -> Result<H
     let (run_id, status, created_by, rows) =
         row.ok_or_else(|| Problem::new(Code::NotFound, "no such match"))?;
     if status != wanted {
-        return Err(Problem::new(Code::Conflict, format!("the match is {status}, not {wanted}")));
+        return Err(Problem::new(
+            Code::Conflict,
+            format!("the match is {status}, not {wanted}"),
+        ));
     }
     open_for_review(connection, run_id).await?;
-    Ok(Held { run_id, created_by, rows })
+    Ok(Held {
+        run_id,
+        created_by,
+        rows,
+    })
 }
 
 /// A certified run is closed: it must be opened again first.
@@ -370,7 +403,11 @@ fn check_reason(reason: &str) -> Result<(), Problem> {
     if (1..=1000).contains(&reason.trim().chars().count()) {
         return Ok(());
     }
-    Err(Problem::fault("/reason", "out_of_range", "a reason has 1 to 1000 characters"))
+    Err(Problem::fault(
+        "/reason",
+        "out_of_range",
+        "a reason has 1 to 1000 characters",
+    ))
 }
 
 async fn finish(
@@ -380,7 +417,13 @@ async fn finish(
     (action, id): (&str, Uuid),
     after: Option<serde_json::Value>,
 ) -> Result<(), Problem> {
-    let event = Event { action, entity: "match", id, before: None, after };
+    let event = Event {
+        action,
+        entity: "match",
+        id,
+        before: None,
+        after,
+    };
     append(&mut transaction, who, event).await?;
     transaction.commit().await?;
     super::dashboard::forget(app).await;

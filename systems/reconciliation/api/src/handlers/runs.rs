@@ -64,7 +64,10 @@ pub(crate) async fn index(
     .bind(limit + 1)
     .fetch_all(app.pool())
     .await?;
-    let rows = rows.into_iter().map(|(id, run)| (id, without_progress(&run))).collect();
+    let rows = rows
+        .into_iter()
+        .map(|(id, run)| (id, without_progress(&run)))
+        .collect();
     Ok(list(rows, limit))
 }
 
@@ -73,11 +76,7 @@ pub(crate) fn without_progress(run: &str) -> String {
     run.replacen(PROGRESS, "null", 1)
 }
 
-pub(crate) async fn show(
-    State(app): State<App>,
-    _: Require<Read>,
-    Path(id): Path<Uuid>,
-) -> Answer {
+pub(crate) async fn show(State(app): State<App>, _: Require<Read>, Path(id): Path<Uuid>) -> Answer {
     respond(&app, id, StatusCode::OK).await
 }
 
@@ -88,7 +87,11 @@ pub(crate) async fn create(
     Json(new): Json<NewRun>,
 ) -> Answer {
     if new.left == new.right {
-        return Err(Problem::fault("/right", "same_source", "the sides are the same source"));
+        return Err(Problem::fault(
+            "/right",
+            "same_source",
+            "the sides are the same source",
+        ));
     }
     let from = day("from", new.from.clone())?;
     let to = day("to", new.to.clone())?;
@@ -124,7 +127,13 @@ pub(crate) async fn create(
         .execute(&mut *transaction)
         .await?;
     let after = Some(json!({"left": new.left, "right": new.right, "dry_run": new.dry_run}));
-    let event = Event { action: "run.start", entity: "run", id, before: None, after };
+    let event = Event {
+        action: "run.start",
+        entity: "run",
+        id,
+        before: None,
+        after,
+    };
     append(&mut transaction, &who, event).await?;
     transaction.commit().await?;
     app.work_waits().notify_one();
@@ -150,10 +159,18 @@ async fn check_inputs(connection: &mut PgConnection, new: &NewRun) -> Result<(),
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
-    let key = value.to_str().ok().filter(|key| (1..=200).contains(&key.len()));
+    let Some(value) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    let key = value
+        .to_str()
+        .ok()
+        .filter(|key| (1..=200).contains(&key.len()));
     key.map(|key| Some(key.to_owned())).ok_or_else(|| {
-        Problem::new(Code::InvalidBody, "Idempotency-Key has 1 to 200 printable characters")
+        Problem::new(
+            Code::InvalidBody,
+            "Idempotency-Key has 1 to 200 printable characters",
+        )
     })
 }
 
@@ -231,12 +248,7 @@ struct Change {
     reason: Option<String>,
 }
 
-async fn change_status(
-    app: &App,
-    who: &Identity,
-    id: Uuid,
-    change: Change,
-) -> Result<(), Problem> {
+async fn change_status(app: &App, who: &Identity, id: Uuid, change: Change) -> Result<(), Problem> {
     let mut transaction = app.pool().begin().await?;
     let before: Option<String> =
         sqlx::query_scalar("SELECT status FROM run WHERE id = $1 FOR UPDATE")
@@ -272,5 +284,8 @@ async fn respond(app: &App, id: Uuid, status: StatusCode) -> Answer {
     let (_, run) = row.ok_or_else(|| Problem::new(Code::NotFound, "no such run"))?;
     // A run is a run without its progress too, so an absent Redis is no error here.
     let frame = progress::last(app.cache(), id).await.ok().flatten();
-    Ok(json(status, run.replacen(PROGRESS, frame.as_deref().unwrap_or("null"), 1)))
+    Ok(json(
+        status,
+        run.replacen(PROGRESS, frame.as_deref().unwrap_or("null"), 1),
+    ))
 }

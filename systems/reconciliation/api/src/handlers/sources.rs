@@ -86,7 +86,13 @@ pub(crate) async fn create(
         .execute(&mut *transaction)
         .await?;
     let after = Some(json!({"name": new.name.trim(), "mapping": mapping}));
-    let event = Event { action: "source.create", entity: "source", id, before: None, after };
+    let event = Event {
+        action: "source.create",
+        entity: "source",
+        id,
+        before: None,
+        after,
+    };
     append(&mut transaction, &who, event).await?;
     transaction.commit().await?;
     respond(&app, id, StatusCode::CREATED).await
@@ -151,9 +157,15 @@ pub(crate) async fn preview(
             .bind(id)
             .fetch_optional(app.pool())
             .await?;
-    let mut mapping = stored.ok_or_else(|| Problem::new(Code::NotFound, "no such source"))?.0;
+    let mut mapping = stored
+        .ok_or_else(|| Problem::new(Code::NotFound, "no such source"))?
+        .0;
     let mut head = None;
-    while let Some(mut part) = parts.next_field().await.map_err(|e| multipart_problem(&e))? {
+    while let Some(mut part) = parts
+        .next_field()
+        .await
+        .map_err(|e| multipart_problem(&e))?
+    {
         match part.name() {
             Some("mapping") => {
                 let text = part.bytes().await.map_err(|e| multipart_problem(&e))?;
@@ -167,7 +179,13 @@ pub(crate) async fn preview(
                 }
                 head = Some(bytes);
             }
-            _ => return Err(Problem::fault("/", "unknown_part", "parts are file and mapping")),
+            _ => {
+                return Err(Problem::fault(
+                    "/",
+                    "unknown_part",
+                    "parts are file and mapping",
+                ));
+            }
         }
     }
     let head = head.ok_or_else(|| Problem::fault("/file", "missing", "the file is missing"))?;
@@ -181,7 +199,11 @@ pub(crate) async fn preview(
 /// The first rows: whole lines only, so that the cut is no error of the file. A quoted line break at the cut may still cost
 /// the last row.
 fn first_lines(bytes: &[u8]) -> &[u8] {
-    let mut ends = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
+    let mut ends = bytes
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == b'\n')
+        .map(|(at, _)| at);
     if let Some(end) = ends.nth(PREVIEW_ROWS) {
         return &bytes[..=end];
     }
@@ -208,7 +230,10 @@ fn preview_json(ingested: &Ingested) -> Value {
                 "description": txn.description,
                 "kind": txn.kind,
             });
-            (txn.row_id, json!({"line": txn.row_id + 1, "row": row, "errors": []}))
+            (
+                txn.row_id,
+                json!({"line": txn.row_id + 1, "row": row, "errors": []}),
+            )
         })
         .collect();
     rows.extend(ingested.rejected.iter().map(|reject| {
@@ -217,12 +242,17 @@ fn preview_json(ingested: &Ingested) -> Value {
     }));
     rows.extend(ingested.duplicates.iter().map(|duplicate| {
         let detail = format!("repeats row {}", duplicate.first_row);
-        let error = json!({"line": duplicate.line, "column": "", "code": "duplicate", "detail": detail});
+        let error =
+            json!({"line": duplicate.line, "column": "", "code": "duplicate", "detail": detail});
         let document = json!({"line": duplicate.line, "row": null, "errors": [error]});
         (u64::from(duplicate.row), document)
     }));
     rows.sort_by_key(|(row, _)| *row);
-    let rows: Vec<Value> = rows.into_iter().take(PREVIEW_ROWS).map(|(_, row)| row).collect();
+    let rows: Vec<Value> = rows
+        .into_iter()
+        .take(PREVIEW_ROWS)
+        .map(|(_, row)| row)
+        .collect();
     json!({"rows": rows})
 }
 
@@ -239,7 +269,11 @@ fn check_name(name: &str) -> Result<(), Problem> {
     if (1..=100).contains(&name.trim().chars().count()) {
         return Ok(());
     }
-    Err(Problem::fault("/name", "out_of_range", "a name has 1 to 100 characters"))
+    Err(Problem::fault(
+        "/name",
+        "out_of_range",
+        "a name has 1 to 100 characters",
+    ))
 }
 
 fn check_ccy(ccy: Option<&str>) -> Result<(), Problem> {
@@ -250,8 +284,8 @@ fn check_ccy(ccy: Option<&str>) -> Result<(), Problem> {
     Err(Problem::fault("/ccy", "unknown", "not a code of ISO 4217"))
 }
 
-fn check_mapping(
-    mapping: &Mapping,
-) -> Result<recon_core::mapping::CompiledMapping, Problem> {
-    mapping.compile().map_err(|error| Problem::fault("/mapping", "invalid", error.to_string()))
+fn check_mapping(mapping: &Mapping) -> Result<recon_core::mapping::CompiledMapping, Problem> {
+    mapping
+        .compile()
+        .map_err(|error| Problem::fault("/mapping", "invalid", error.to_string()))
 }

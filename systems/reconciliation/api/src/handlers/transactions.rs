@@ -30,7 +30,10 @@ pub(crate) async fn index(
     _: Require<Read>,
     Query(filter): Query<Filter>,
 ) -> Answer {
-    let page = PageQuery { limit: filter.limit, cursor: filter.cursor };
+    let page = PageQuery {
+        limit: filter.limit,
+        cursor: filter.cursor,
+    };
     let limit = page.limit()?;
     let rows = sqlx::query_as(
         "SELECT t.id::text, txn_doc(t)::text FROM txn t
@@ -71,11 +74,16 @@ pub(crate) fn contains(text: &str) -> String {
 
 /// A date that PostgreSQL will read as the same date.
 pub(crate) fn day(name: &str, text: Option<String>) -> Result<Option<String>, Problem> {
-    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    let Some(text) = text.filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
     if text.parse::<recon_core::date::Day>().is_ok() {
         return Ok(Some(text));
     }
-    Err(Problem::new(Code::InvalidQuery, format!("{name} must be a date, YYYY-MM-DD")))
+    Err(Problem::new(
+        Code::InvalidQuery,
+        format!("{name} must be a date, YYYY-MM-DD"),
+    ))
 }
 
 #[cfg(test)]

@@ -42,7 +42,11 @@ pub(crate) async fn create(
     let busy = || Problem::new(Code::Unavailable, "too many uploads at once").retry_after(2);
     let _place = app.uploads().try_acquire().map_err(|_| busy())?;
     let mut source = None;
-    while let Some(part) = parts.next_field().await.map_err(|e| multipart_problem(&e))? {
+    while let Some(part) = parts
+        .next_field()
+        .await
+        .map_err(|e| multipart_problem(&e))?
+    {
         match part.name() {
             Some("source_id") => {
                 let text = part.text().await.map_err(|e| multipart_problem(&e))?;
@@ -57,10 +61,20 @@ pub(crate) async fn create(
                 })?;
                 let received = receive(&app, part).await?;
                 let done = ingest::store(&app, &who, source, received).await?;
-                let status = if done.replayed { StatusCode::OK } else { StatusCode::CREATED };
+                let status = if done.replayed {
+                    StatusCode::OK
+                } else {
+                    StatusCode::CREATED
+                };
                 return respond(&app, done.id, done.replayed, status).await;
             }
-            _ => return Err(Problem::fault("/", "unknown_part", "parts are source_id and file")),
+            _ => {
+                return Err(Problem::fault(
+                    "/",
+                    "unknown_part",
+                    "parts are source_id and file",
+                ));
+            }
         }
     }
     Err(Problem::fault("/file", "missing", "the file is missing"))
@@ -69,8 +83,13 @@ pub(crate) async fn create(
 /// Streams the file to a nameless file on disk: nothing is left behind when we are killed, and no connection to the database
 /// is held while a slow client sends.
 async fn receive(app: &App, mut part: Field<'_>) -> Result<Received, Problem> {
-    let filename: String =
-        part.file_name().unwrap_or("upload.csv").chars().filter(|c| *c != '\0').take(255).collect();
+    let filename: String = part
+        .file_name()
+        .unwrap_or("upload.csv")
+        .chars()
+        .filter(|c| *c != '\0')
+        .take(255)
+        .collect();
     let dir = app.settings().upload_dir.clone();
     let disk_problem = |error: std::io::Error| Problem::internal(&error);
     let mut file = tempfile::tempfile_in(dir).map_err(disk_problem)?;
@@ -78,7 +97,10 @@ async fn receive(app: &App, mut part: Field<'_>) -> Result<Received, Problem> {
     while let Some(chunk) = part.chunk().await.map_err(|e| multipart_problem(&e))? {
         bytes += chunk.len() as u64;
         if bytes > LARGEST_FILE {
-            return Err(Problem::new(Code::TooLarge, "a file has at most 50,000,000 bytes"));
+            return Err(Problem::new(
+                Code::TooLarge,
+                "a file has at most 50,000,000 bytes",
+            ));
         }
         digest.update(&chunk);
         // Into the page cache: chunks are small and this is not a sync.
@@ -86,7 +108,12 @@ async fn receive(app: &App, mut part: Field<'_>) -> Result<Received, Problem> {
     }
     file.rewind().map_err(disk_problem)?;
     app.figures().ingest_bytes.inc_by(bytes);
-    Ok(Received { file, filename, bytes, sha256: digest.finalize().into() })
+    Ok(Received {
+        file,
+        filename,
+        bytes,
+        sha256: digest.finalize().into(),
+    })
 }
 
 pub(crate) async fn index(
@@ -94,7 +121,10 @@ pub(crate) async fn index(
     _: Require<Read>,
     Query(filter): Query<Filter>,
 ) -> Answer {
-    let page = PageQuery { limit: filter.limit, cursor: filter.cursor };
+    let page = PageQuery {
+        limit: filter.limit,
+        cursor: filter.cursor,
+    };
     let limit = page.limit()?;
     let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
         "{UPLOAD} WHERE ($2::uuid IS NULL OR u.source_id = $2) AND ($3::uuid IS NULL OR u.id < $3) ORDER BY u.id DESC LIMIT $4"
@@ -108,11 +138,7 @@ pub(crate) async fn index(
     Ok(list(rows, limit))
 }
 
-pub(crate) async fn show(
-    State(app): State<App>,
-    _: Require<Read>,
-    Path(id): Path<Uuid>,
-) -> Answer {
+pub(crate) async fn show(State(app): State<App>, _: Require<Read>, Path(id): Path<Uuid>) -> Answer {
     one(document(&app, id, false).await?)
 }
 

@@ -62,7 +62,9 @@ pub(crate) async fn create(
     }
     check_role(&new.role)?;
     check_new(&new.password)?;
-    let hash = password::hash(&new.password).await.map_err(password_problem)?;
+    let hash = password::hash(&new.password)
+        .await
+        .map_err(|e| password_problem(&e))?;
     let id = Uuid::now_v7();
     let mut transaction = app.pool().begin().await?;
     sqlx::query(
@@ -75,7 +77,13 @@ pub(crate) async fn create(
     .execute(&mut *transaction)
     .await?;
     let after = Some(json!({"email": email, "role": new.role}));
-    let event = Event { action: "user.create", entity: "user", id, before: None, after };
+    let event = Event {
+        action: "user.create",
+        entity: "user",
+        id,
+        before: None,
+        after,
+    };
     append(&mut transaction, &who, event).await?;
     transaction.commit().await?;
     respond(&app, id, StatusCode::CREATED).await
@@ -91,7 +99,10 @@ pub(crate) async fn update(
         check_role(role)?;
     }
     if id == who.id {
-        return Err(Problem::new(Code::FourEyes, "nobody changes their own account"));
+        return Err(Problem::new(
+            Code::FourEyes,
+            "nobody changes their own account",
+        ));
     }
     let mut transaction = app.pool().begin().await?;
     let before: Option<(String, bool)> =
@@ -134,5 +145,9 @@ fn check_role(role: &str) -> Result<(), Problem> {
     if ROLES.contains(&role) {
         return Ok(());
     }
-    Err(Problem::fault("/role", "unknown", format!("one of {}", ROLES.join(", "))))
+    Err(Problem::fault(
+        "/role",
+        "unknown",
+        format!("one of {}", ROLES.join(", ")),
+    ))
 }

@@ -21,7 +21,7 @@ const LOOK: Duration = Duration::from_millis(200);
 const GREETING: Duration = Duration::from_secs(5);
 
 /// A run that takes longer is watched by connecting again.
-const LONGEST: Duration = Duration::from_secs(3600);
+const LONGEST: Duration = Duration::from_hours(1);
 
 /// The token and a number.
 const LARGEST_GREETING: usize = 8 * 1024;
@@ -42,18 +42,28 @@ pub(crate) async fn watch(
     Path(run): Path<Uuid>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
-    upgrade.max_message_size(LARGEST_GREETING).on_upgrade(move |socket| async move {
-        app.figures().ws_clients.inc();
-        serve(&app, run, socket).await;
-        app.figures().ws_clients.dec();
-    })
+    upgrade
+        .max_message_size(LARGEST_GREETING)
+        .on_upgrade(move |socket| async move {
+            app.figures().ws_clients.inc();
+            serve(&app, run, socket).await;
+            app.figures().ws_clients.dec();
+        })
 }
 
 async fn serve(app: &App, run: Uuid, mut socket: WebSocket) {
-    let greeting = timeout(GREETING, greeting(&mut socket)).await.ok().flatten();
+    let greeting = timeout(GREETING, greeting(&mut socket))
+        .await
+        .ok()
+        .flatten();
     let allowed = greeting.filter(|greeting| may_read(app, &greeting.token));
     let Some(greeting) = allowed else {
-        return close(&mut socket, BAD_TOKEN, "the token is missing, invalid or expired").await;
+        return close(
+            &mut socket,
+            BAD_TOKEN,
+            "the token is missing, invalid or expired",
+        )
+        .await;
     };
     let known: Result<Option<(String, Option<String>)>, _> =
         sqlx::query_as("SELECT status, error FROM run WHERE id = $1")
@@ -119,7 +129,9 @@ async fn follow(app: &App, run: Uuid, mut seq: u64, mut socket: WebSocket) {
             },
         }
         // While Redis is away nothing can be said; the frames come later.
-        let frames = progress::after(app.cache(), run, seq).await.unwrap_or_default();
+        let frames = progress::after(app.cache(), run, seq)
+            .await
+            .unwrap_or_default();
         for (number, frame) in frames {
             seq = number;
             let last = Frame::ends(&frame);
@@ -136,6 +148,9 @@ async fn follow(app: &App, run: Uuid, mut seq: u64, mut socket: WebSocket) {
 }
 
 async fn close(socket: &mut WebSocket, code: u16, reason: &'static str) {
-    let frame = CloseFrame { code, reason: reason.into() };
+    let frame = CloseFrame {
+        code,
+        reason: reason.into(),
+    };
     let _gone = socket.send(Message::Close(Some(frame))).await;
 }

@@ -11,11 +11,7 @@ use crate::app::App;
 use crate::copy::{Decoder, Fields, MalformedCopyError};
 
 /// Copies the rows of a source within the run's window. One connection, given back before the engine starts.
-pub(super) async fn store(
-    app: &App,
-    source: Uuid,
-    order: &Order,
-) -> Result<TxnStore, WorkError> {
+pub(super) async fn store(app: &App, source: Uuid, order: &Order) -> Result<TxnStore, WorkError> {
     let statement = statement(source, order)?;
     let mut connection = app.pool().acquire().await?;
     let mut chunks = connection.copy_out_raw(&statement).await?;

@@ -109,13 +109,23 @@ pub(super) async fn perform(app: &App, job: &Job, owner: Uuid, stop: Stop) {
 
 async fn attempt(app: &App, job: &Job, owner: Uuid, stop: Stop) -> Result<Ended, WorkError> {
     let started = Instant::now();
-    let Some(order) = begin(app, job).await? else { return Ok(Ended::NotOurs) };
+    let Some(order) = begin(app, job).await? else {
+        return Ok(Ended::NotOurs);
+    };
     tell(app, job.run, &Frame::start()).await;
-    let timer = app.figures().run_seconds.with_label_values(&["load"]).start_timer();
+    let timer = app
+        .figures()
+        .run_seconds
+        .with_label_values(&["load"])
+        .start_timer();
     let left = load::store(app, order.left, &order).await?;
     let right = load::store(app, order.right, &order).await?;
     timer.observe_duration();
-    let timer = app.figures().run_seconds.with_label_values(&["match"]).start_timer();
+    let timer = app
+        .figures()
+        .run_seconds
+        .with_label_values(&["match"])
+        .start_timer();
     let cancel = Arc::new(AtomicBool::new(false));
     let (frames, told) = frames();
     let engine = spawn(order, (left, right), (started, frames), Arc::clone(&cancel));
@@ -126,7 +136,11 @@ async fn attempt(app: &App, job: &Job, owner: Uuid, stop: Stop) -> Result<Ended,
         (_, Kept::Stopping) => Ok(Ended::Stopping),
         (_, Kept::Lost) | (Ok(Err(RunError::Cancelled)), Kept::Yes) => Ok(Ended::NotOurs),
         (Ok(Ok(worked)), Kept::Yes) => {
-            let timer = app.figures().run_seconds.with_label_values(&["write"]).start_timer();
+            let timer = app
+                .figures()
+                .run_seconds
+                .with_label_values(&["write"])
+                .start_timer();
             let ended = results::write(app, job, owner, worked).await;
             timer.observe_duration();
             ended
@@ -143,7 +157,14 @@ async fn attempt(app: &App, job: &Job, owner: Uuid, stop: Stop) -> Result<Ended,
 
 /// Marks the run as being matched; `None` when it is over or cancelled, and then the job is done too.
 async fn begin(app: &App, job: &Job) -> Result<Option<Order>, WorkError> {
-    type Row = (Uuid, Uuid, Option<String>, Option<String>, bool, Json<RuleSet>);
+    type Row = (
+        Uuid,
+        Uuid,
+        Option<String>,
+        Option<String>,
+        bool,
+        Json<RuleSet>,
+    );
     let row: Option<Row> = sqlx::query_as(
         "UPDATE run r SET status = 'matching', started_at = coalesce(started_at, now())
          FROM rule_set s WHERE r.id = $1 AND r.status IN ('created', 'matching') AND s.id = r.rule_set_id
@@ -159,7 +180,14 @@ async fn begin(app: &App, job: &Job) -> Result<Option<Order>, WorkError> {
             .await?;
         return Ok(None);
     };
-    Ok(Some(Order { left, right, from, to, dry_run, rules: rules.0 }))
+    Ok(Some(Order {
+        left,
+        right,
+        from,
+        to,
+        dry_run,
+        rules: rules.0,
+    }))
 }
 
 /// The latest frame, which may overwrite one that nobody saw, and the ends of passes, which may not.
@@ -176,8 +204,17 @@ struct FramesOut {
 fn frames() -> (FramesIn, FramesOut) {
     let (latest_in, latest_out) = watch::channel(None);
     let (passes_in, passes_out) = mpsc::channel(PASSES);
-    let out = FramesOut { latest: latest_out, passes: passes_out };
-    (FramesIn { latest: latest_in, passes: passes_in }, out)
+    let out = FramesOut {
+        latest: latest_out,
+        passes: passes_out,
+    };
+    (
+        FramesIn {
+            latest: latest_in,
+            passes: passes_in,
+        },
+        out,
+    )
 }
 
 /// Runs the engine on a thread of its own.
@@ -202,11 +239,21 @@ fn spawn(
             }
             last = Some(frame.clone());
             frames.latest.send_replace(Some(frame));
-            if cancel.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            if cancel.load(Ordering::Relaxed) {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            }
         };
         let options = RunOptions { hash_seed };
         let outcome = engine::run(&order.rules, &left, &right, options, &mut report)?;
-        Ok(Worked { order, left, right, outcome, started })
+        Ok(Worked {
+            order,
+            left,
+            right,
+            outcome,
+            started,
+        })
     })
 }
 

@@ -66,11 +66,24 @@ async fn matches(
     let mut encoder = Encoder::new();
     for (found, id) in worked.outcome.matches().zip(ids) {
         let pass = &worked.order.rules.passes[found.pass];
-        let (left, right) = (side(&worked.left, found.left)?, side(&worked.right, found.right)?);
+        let (left, right) = (
+            side(&worked.left, found.left)?,
+            side(&worked.right, found.right)?,
+        );
         let status = status(found.status);
-        encoder.row(13).uuid(*id).uuid(run).text(kind(pass.kind)).text(status).text(&pass.name);
+        encoder
+            .row(13)
+            .uuid(*id)
+            .uuid(run)
+            .text(kind(pass.kind))
+            .text(status)
+            .text(&pass.name);
         encoder.text(worked.left.ccy(found.left[0] as usize).code());
-        encoder.int8_array(&left.ids).int8_array(&right.ids).int8(left.sum).int8(right.sum);
+        encoder
+            .int8_array(&left.ids)
+            .int8_array(&right.ids)
+            .int8(left.sum)
+            .int8(right.sum);
         let variance = left.sum.checked_sub(right.sum).ok_or_else(too_large)?;
         encoder.int8(variance).boolean(found.ambiguous);
         // Why a confirmed match holds can be told from its rows and its pass at any time; what waits for a person is shown at once.
@@ -96,10 +109,15 @@ struct SideOfMatch {
 }
 
 fn side(store: &TxnStore, rows: &[u32]) -> Result<SideOfMatch, WorkError> {
-    let ids = rows.iter().map(|row| store.row_id(*row as usize).cast_signed()).collect();
+    let ids = rows
+        .iter()
+        .map(|row| store.row_id(*row as usize).cast_signed())
+        .collect();
     let sum = rows
         .iter()
-        .try_fold(0_i64, |sum, row| sum.checked_add(store.amount_minor(*row as usize)))
+        .try_fold(0_i64, |sum, row| {
+            sum.checked_add(store.amount_minor(*row as usize))
+        })
         .ok_or_else(too_large)?;
     Ok(SideOfMatch { ids, sum })
 }
@@ -115,14 +133,20 @@ async fn items(
     worked: &Worked,
     ids: &[Uuid],
 ) -> Result<(), WorkError> {
-    let statement = "COPY run_item (run_id, txn_id, side, state, match_id) FROM STDIN (FORMAT BINARY)";
+    let statement =
+        "COPY run_item (run_id, txn_id, side, state, match_id) FROM STDIN (FORMAT BINARY)";
     let mut copy = connection.copy_in_raw(statement).await?;
     let mut encoder = Encoder::new();
-    for (side, store, letter) in
-        [(Side::Left, &worked.left, "L"), (Side::Right, &worked.right, "R")]
-    {
+    for (side, store, letter) in [
+        (Side::Left, &worked.left, "L"),
+        (Side::Right, &worked.right, "R"),
+    ] {
         for row in 0..store.len() {
-            encoder.row(5).uuid(run).int8(store.row_id(row).cast_signed()).text(letter);
+            encoder
+                .row(5)
+                .uuid(run)
+                .int8(store.row_id(row).cast_signed())
+                .text(letter);
             encoder.text(worked.outcome.state(side, row).name());
             match worked.outcome.match_of(side, row) {
                 Some(found) => encoder.uuid(ids[found]),
@@ -148,8 +172,16 @@ async fn end(connection: &mut PgConnection, job: &Job, stats: &Value) -> Result<
         .bind(job.id)
         .execute(&mut *connection)
         .await?;
-    let after = Some(json!({"status": "review", "matches": stats["matches"], "left": stats["left"], "right": stats["right"]}));
-    let event = Event { action: "run.finish", entity: "run", id: job.run, before: None, after };
+    let after = Some(
+        json!({"status": "review", "matches": stats["matches"], "left": stats["left"], "right": stats["right"]}),
+    );
+    let event = Event {
+        action: "run.finish",
+        entity: "run",
+        id: job.run,
+        before: None,
+        after,
+    };
     append_system(connection, event).await?;
     Ok(())
 }
@@ -160,17 +192,20 @@ async fn stats(
     run: Uuid,
     worked: &Worked,
 ) -> Result<Value, sqlx::Error> {
-    let exceptions: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM exception_item WHERE run_id = $1 AND status <> 'closed'")
-            .bind(run)
-            .fetch_one(connection)
-            .await?;
+    let exceptions: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM exception_item WHERE run_id = $1 AND status <> 'closed'",
+    )
+    .bind(run)
+    .fetch_one(connection)
+    .await?;
     let outcome = &worked.outcome;
     let (confirmed, suggested) = totals(outcome);
     let rows = worked.left.len() + worked.right.len();
     let sides = [Side::Left, Side::Right].map(|side| outcome.counts(side));
     let matched: u64 = sides.iter().map(|side| side.matched).sum();
-    let duration_ms = u64::try_from(worked.started.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+    let duration_ms = u64::try_from(worked.started.elapsed().as_millis())
+        .unwrap_or(u64::MAX)
+        .max(1);
     let [left, right] = sides.map(|side| {
         json!({"matched": side.matched, "suggested": side.suggested, "duplicate": 0, "unmatched": side.unmatched})
     });
@@ -201,10 +236,9 @@ async fn stats(
 }
 
 fn totals(outcome: &Outcome) -> (u64, u64) {
-    outcome
-        .passes()
-        .iter()
-        .fold((0, 0), |(yes, maybe), pass| (yes + pass.confirmed, maybe + pass.suggested))
+    outcome.passes().iter().fold((0, 0), |(yes, maybe), pass| {
+        (yes + pass.confirmed, maybe + pass.suggested)
+    })
 }
 
 /// To four places; `null` without rows.
@@ -242,9 +276,15 @@ fn by_ccy(worked: &Worked) -> Vec<Value> {
 fn note(app: &App, worked: &Worked, stats: &Value) {
     let (confirmed, suggested) = totals(&worked.outcome);
     let matches = &app.figures().matches;
-    matches.with_label_values(&["one_to_one", "confirmed"]).inc_by(confirmed);
-    matches.with_label_values(&["one_to_one", "suggested"]).inc_by(suggested);
-    app.figures().run_rows_per_second.set(stats["rows_per_s"].as_i64().unwrap_or(0));
+    matches
+        .with_label_values(&["one_to_one", "confirmed"])
+        .inc_by(confirmed);
+    matches
+        .with_label_values(&["one_to_one", "suggested"])
+        .inc_by(suggested);
+    app.figures()
+        .run_rows_per_second
+        .set(stats["rows_per_s"].as_i64().unwrap_or(0));
 }
 
 fn last_frame(worked: &Worked, stats: &Value) -> Frame {
