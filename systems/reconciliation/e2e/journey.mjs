@@ -242,6 +242,65 @@ function checkMatched(rows, truth) {
   }
 }
 
+/** A match taken apart by hand and put together again: sums, difference, reason, and the counts as before. */
+async function apartAndTogether(truth) {
+  await page.locator('.tabs').getByRole('link', { name: 'Workspace' }).click()
+  await page.locator('.filter-matched').click()
+  await page.waitForURL(/state=matched/)
+  const first = page.getByTestId('pane-left').locator('.grid-space .grid-row').first()
+  await first.locator('.cell-amount').filter({ hasText: /\d/ }).waitFor()
+  await first.click()
+  const detail = page.getByTestId('match-detail')
+  await detail.waitFor()
+  const ids = await detail.locator('.slip code').allInnerTexts()
+  await page.getByRole('button', { name: 'Unmatch', exact: true }).click()
+  await page.getByLabel('Reason').fill('tried by the journey')
+  await page.getByRole('dialog').last().getByRole('button', { name: 'Unmatch', exact: true }).click()
+  await detail.getByText('Rejected').waitFor()
+  await page.keyboard.press('Escape')
+  await detail.waitFor({ state: 'detached' })
+  await page.locator('.filter-unmatched').click()
+  await page.waitForURL(/state=unmatched/)
+  const unmatched = page.locator('.filter-unmatched .num')
+  await unmatched.filter({ hasText: ((truth.counts.left.unmatched ?? 0) + 1).toLocaleString('en-US') }).waitFor()
+  report.check('a match taken apart leaves its rows unmatched', true)
+  for (const [i, side] of ['left', 'right'].entries()) {
+    const pane = page.getByTestId(`pane-${side}`)
+    await pane.getByRole('searchbox').fill(ids[i])
+    await pane.getByTestId(`${side}-total`).filter({ hasText: /^1 rows?$/ }).waitFor()
+    await pane.getByRole('checkbox').first().check()
+  }
+  report.equal('two sides that agree are called so', await page.getByTestId('difference').innerText(), 'The sides agree')
+  await page.getByLabel('Reason for the match').fill('belongs together after all')
+  await report.screen('21-sides-agree', { full: false })
+  await page.getByRole('button', { name: 'Match', exact: true }).click()
+  await page.getByText('Matched by hand.').waitFor()
+  await page.locator('.tabs').getByRole('link', { name: 'Overview' }).click()
+  await page.getByTestId('summary').waitFor()
+  for (const side of ['left', 'right']) {
+    await count(side, 'matched').filter({ hasText: (truth.counts[side].matched ?? 0).toLocaleString('en-US') }).waitFor()
+  }
+  report.check('put together again by hand, the counts are as before', true)
+}
+
+/** A suggestion is confirmed from the drawer, and the next one offered. */
+async function decide() {
+  await page.locator('.tabs').getByRole('link', { name: 'Workspace' }).click()
+  await page.locator('.filter-suggested').click()
+  await page.waitForURL(/state=suggested/)
+  const first = page.getByTestId('pane-left').locator('.grid-space .grid-row').first()
+  await first.locator('.cell-amount').filter({ hasText: /\d/ }).waitFor()
+  await first.click()
+  const detail = page.getByTestId('match-detail')
+  await detail.getByText('Suggested').waitFor()
+  await page.getByRole('button', { name: 'Confirm' }).click()
+  await detail.getByText('Confirmed', { exact: true }).waitFor()
+  await page.getByRole('button', { name: 'Next suggestion' }).click()
+  await detail.getByText('Suggested').waitFor()
+  report.check('a suggestion is confirmed, and the next one opens', true)
+  await page.keyboard.press('Escape')
+}
+
 async function dashboard() {
   await page.getByRole('link', { name: 'Runs' }).first().click()
   await page.locator('.row-link').first().waitFor()
@@ -332,6 +391,8 @@ const steps = async () => {
   await pickByHand()
   await exceptions()
   await exports(truth)
+  await apartAndTogether(truth)
+  await decide()
   await dashboard()
   await leave()
   await otherRoles()

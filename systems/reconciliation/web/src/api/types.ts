@@ -204,7 +204,7 @@ export interface Match {
   run_id: string
   kind: string
   status: MatchStatus
-  score: number
+  score: number | null
   pass: string | null
   ccy: string
   left_sum: Minor

@@ -1,7 +1,8 @@
 import { useState } from 'react'
 import * as api from '../api/routes'
-import type { Evidence, Match, Run, Txn } from '../api/types'
+import type { Match, Run, Txn } from '../api/types'
 import { useCan, useUser } from '../app/session'
+import { reasonsOf, type Reason } from '../lib/evidence'
 import { formatDate, humanise } from '../lib/format'
 import { formatMinor, formatMoney, parseMinor } from '../lib/money'
 import { useAction } from '../lib/use-action'
@@ -45,6 +46,7 @@ const STATUS = {
 
 function MatchDetail({ match, run }: { match: Match; run: Run }) {
   const status = STATUS[match.status]
+  const reasons = reasonsOf(match)
   const off = parseMinor(match.variance_minor) !== 0n
   return (
     <div className="stack" data-testid="match-detail">
@@ -52,7 +54,7 @@ function MatchDetail({ match, run }: { match: Match; run: Run }) {
         <Badge tone={status.tone} icon={status.icon}>{status.name}</Badge>
         <Badge>{humanise(match.kind)}</Badge>
         {match.pass && <Badge>{match.pass}</Badge>}
-        <span className="sub num">Score {Math.floor(match.score * 100) / 100}</span>
+        {match.score !== null && <span className="sub num">Score {Math.floor(match.score * 100) / 100}</span>}
       </div>
       {match.ambiguous && <Note tone="warn" title="More than one partner fits">Look at the evidence before confirming.</Note>}
       <div className="match-sides">
@@ -66,17 +68,22 @@ function MatchDetail({ match, run }: { match: Match; run: Run }) {
       </dl>
       <section>
         <h3>Why</h3>
-        {match.evidence.length === 0
-          ? <p className="sub">{match.reason ? `Matched by hand: ${match.reason}` : 'Matched by hand.'}</p>
-          : <EvidenceTable evidence={match.evidence} ccy={match.ccy} />}
+        <p className="why">{why(match)}</p>
+        {reasons.length > 0 && <ReasonTable reasons={reasons} />}
       </section>
       <dl className="facts">
         {match.created_by && <div><dt>Proposed by</dt><dd>{match.created_by}</dd></div>}
         {match.confirmed_by && <div><dt>Confirmed by</dt><dd>{match.confirmed_by}</dd></div>}
-        {match.reason && match.evidence.length > 0 && <div><dt>Reason</dt><dd>{match.reason}</dd></div>}
+        {match.reason && <div><dt>Reason</dt><dd>{match.reason}</dd></div>}
       </dl>
     </div>
   )
+}
+
+function why(match: Match): string {
+  if (match.kind === 'manual') return 'Put together by hand.'
+  const pass = match.pass ? `the pass “${match.pass}”` : 'a pass'
+  return match.ambiguous ? `Found by ${pass}, which saw more than one candidate.` : `Found by ${pass}.`
 }
 
 function Lines({ side, name, rows }: { side: 'left' | 'right'; name: string; rows: readonly Txn[] }) {
@@ -99,29 +106,32 @@ function Lines({ side, name, rows }: { side: 'left' | 'right'; name: string; row
   )
 }
 
-function EvidenceTable({ evidence, ccy }: { evidence: readonly Evidence[]; ccy: string }) {
+function ReasonTable({ reasons }: { reasons: readonly Reason[] }) {
   return (
-    <table className="table evidence" data-testid="evidence">
-      <thead><tr><th scope="col">Compared</th><th scope="col">Left</th><th scope="col">Right</th><th scope="col">Difference</th><th scope="col"><span className="sr-only">Passed</span></th></tr></thead>
-      <tbody>
-        {evidence.map((e) => (
-          <tr key={e.name}>
-            <th scope="row">{humanise(e.name)}</th>
-            <td>{evidenceValue(e.name, e.left, ccy)}</td>
-            <td>{evidenceValue(e.name, e.right, ccy)}</td>
-            <td className="num">{evidenceValue(e.name, e.value, ccy)}</td>
-            <td>{e.pass ? <span className="yes"><Icon name="check" /><span className="sr-only">passed</span></span> : <span className="no"><Icon name="cross" /><span className="sr-only">failed</span></span>}</td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
+    <div className="table-wrap">
+      <table className="table evidence" data-testid="evidence">
+        <thead><tr><th scope="col">Compared</th><th scope="col">Left</th><th scope="col">Right</th><th scope="col">Difference</th><th scope="col"><span className="sr-only">Passed</span></th></tr></thead>
+        <tbody>
+          {reasons.map((r) => (
+            <tr key={r.name}>
+              <th scope="row">{r.name}</th>
+              <td>{r.left}</td>
+              <td>{r.right}</td>
+              <td className="num">{r.difference}</td>
+              <td><Verdict passed={r.passed} /></td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </div>
   )
 }
 
-/** Amounts are sent as minor units, everything else as it is to be read. */
-function evidenceValue(name: string, value: string | null, ccy: string): string {
-  if (value === null || value === '') return '–'
-  return name.startsWith('amount') && parseMinor(value) !== null ? formatMinor(value, ccy) : value
+function Verdict({ passed }: { passed: boolean | null }) {
+  if (passed === null) return <span className="sr-only">decided nothing</span>
+  return passed
+    ? <span className="yes"><Icon name="check" /><span className="sr-only">passed</span></span>
+    : <span className="no"><Icon name="cross" /><span className="sr-only">failed</span></span>
 }
 
 interface MatchActionsProps {

@@ -168,7 +168,7 @@ function Rejects({ upload }: { upload: Upload }) {
     <details className="rejects" open>
       <summary>{plural(upload.rejected, 'rejected row')}, by line</summary>
       <ErrorNote error={errors.error} onRetry={errors.reload} />
-      <div className="table-wrap rejects-scroll" tabIndex={0} role="region" aria-label="Rejected rows">
+      <div className="table-wrap rejects-scroll" tabIndex={0} role="region" aria-label={`Rejected rows of ${upload.filename}`}>
         <table className="table">
           <thead><tr><th scope="col" className="right">Line</th><th scope="col">Column</th><th scope="col">Reason</th></tr></thead>
           <tbody>
