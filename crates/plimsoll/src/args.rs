@@ -29,7 +29,13 @@ pub(crate) struct Cli {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Common {
     /// Folder of the app, where plimsoll.toml is.
-    #[arg(long, short = 'C', global = true, value_name = "DIR", default_value = ".")]
+    #[arg(
+        long,
+        short = 'C',
+        global = true,
+        value_name = "DIR",
+        default_value = "."
+    )]
     pub(crate) project: PathBuf,
     /// How results are written to standard output.
     #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
@@ -58,8 +64,6 @@ pub(crate) enum ColorChoice {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Write a commented plimsoll.toml for the code in a folder. Never overwrites.
-    Init(InitArgs),
     /// Build the services into artefacts, and print their digests and sizes.
     Build(BuildArgs),
     /// Build and run the app on this machine, behind the gateway.
@@ -75,14 +79,6 @@ pub(crate) enum Command {
     /// Secrets of an environment: versioned, encrypted at rest.
     #[command(subcommand)]
     Secret(SecretCommand),
-    /// Print the JSON Schema of plimsoll.toml.
-    Schema,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct InitArgs {
-    /// The folder; the project's when left out.
-    pub(crate) dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -48,25 +48,38 @@ pub(crate) fn build_all(
         let cache = places.cache.join("builds").join(format!("{name}.json"));
         progress.begin(&format!("build {name}"));
         let started = Instant::now();
-        let built = build(&recipe, &store, &cache, &mut |line| progress.detail(line))
-            .map_err(|error| {
+        let built =
+            build(&recipe, &store, &cache, &mut |line| progress.detail(line)).map_err(|error| {
                 progress.fail();
                 failure(error)
             })?;
-        let note = if built.unchanged { "unchanged" } else { built.digest.short() };
+        let note = if built.unchanged {
+            "unchanged"
+        } else {
+            built.digest.short()
+        };
         progress.done(note);
-        artefacts.push(Artefact { service: name.clone(), built, took: started.elapsed() });
+        artefacts.push(Artefact {
+            service: name.clone(),
+            built,
+            took: started.elapsed(),
+        });
     }
     Ok(artefacts)
 }
 
 /// Digests by service, as rendering wants them.
 pub(crate) fn digests(artefacts: &[Artefact]) -> BTreeMap<String, Digest> {
-    artefacts.iter().map(|one| (one.service.clone(), one.built.digest.clone())).collect()
+    artefacts
+        .iter()
+        .map(|one| (one.service.clone(), one.built.digest.clone()))
+        .collect()
 }
 
 fn ensure_known(app: &App, services: &[String]) -> Result<()> {
-    let unknown = services.iter().find(|name| !app.services.contains_key(*name));
+    let unknown = services
+        .iter()
+        .find(|name| !app.services.contains_key(*name));
     match unknown {
         None => Ok(()),
         Some(name) => {
@@ -116,10 +129,16 @@ fn recipe(project: &Path, name: &str, build: &Build) -> Result<Recipe> {
 
 fn failure(error: BuildError) -> Failure {
     let advice = match &error {
-        BuildError::ToolFailed { tail, .. } => Some(format!("its last lines:\n{}", tail.join("\n"))),
+        BuildError::ToolFailed { tail, .. } => {
+            Some(format!("its last lines:\n{}", tail.join("\n")))
+        }
         _ => None,
     };
-    let failure = if error.is_users_fault() { Failure::app(error) } else { Failure::internal(error) };
+    let failure = if error.is_users_fault() {
+        Failure::app(error)
+    } else {
+        Failure::internal(error)
+    };
     match advice {
         Some(advice) => failure.advise(advice),
         None => failure,

@@ -19,11 +19,20 @@ impl<'a> Show<'a> {
 
     pub(crate) fn event(&mut self, event: &Event) {
         match event {
-            Event::Attached { adopted, started: true, .. } if *adopted > 0 => {
-                self.progress.say(&format!("  adopted {adopted} running processes"));
+            Event::Attached {
+                adopted,
+                started: true,
+                ..
+            } if *adopted > 0 => {
+                self.progress
+                    .say(&format!("  adopted {adopted} running processes"));
             }
             Event::Attached { .. } | Event::Detached | Event::Output(_) => {}
-            Event::Unfinished { release, decision, begun } => {
+            Event::Unfinished {
+                release,
+                decision,
+                begun,
+            } => {
                 let decision = match decision {
                     Decision::Resume => "resuming it",
                     Decision::Undo => "undoing it",
@@ -37,9 +46,15 @@ impl<'a> Show<'a> {
             Event::StepDone { .. } => self.progress.done(""),
             Event::StepFailed { .. } => self.progress.fail(),
             Event::StepUndone { index } => {
-                self.progress.say(&format!("  took back step {}", index + 1));
+                self.progress
+                    .say(&format!("  took back step {}", index + 1));
             }
-            Event::Process { name, state, detail, .. } => self.process(name, *state, detail.as_deref()),
+            Event::Process {
+                name,
+                state,
+                detail,
+                ..
+            } => self.process(name, *state, detail.as_deref()),
             Event::Warning { message } => {
                 let label = self.printer.paint(Tone::Warn, "warning");
                 self.progress.say(&format!("{label}: {message}"));
@@ -56,11 +71,14 @@ impl<'a> Show<'a> {
     fn process(&mut self, name: &str, state: ProcessState, detail: Option<&str>) {
         let word = serde_json::to_value(state).unwrap_or_default();
         let word = word.as_str().unwrap_or_default();
-        let detail = detail.map(|detail| format!(": {detail}")).unwrap_or_default();
+        let detail = detail
+            .map(|detail| format!(": {detail}"))
+            .unwrap_or_default();
         let line = format!("{name} {word}{detail}");
         if state == ProcessState::Ready {
             self.progress.detail(&line);
-            self.progress.say(&self.printer.paint(Tone::Dim, &format!("  {line}")));
+            self.progress
+                .say(&self.printer.paint(Tone::Dim, &format!("  {line}")));
         } else {
             self.progress.detail(&line);
         }

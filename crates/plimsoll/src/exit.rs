@@ -39,15 +39,27 @@ pub(crate) type Result<T> = std::result::Result<T, Failure>;
 
 impl Failure {
     pub(crate) fn usage(error: impl Into<anyhow::Error>) -> Self {
-        Self { status: ExitStatus::Usage, error: error.into(), advice: None }
+        Self {
+            status: ExitStatus::Usage,
+            error: error.into(),
+            advice: None,
+        }
     }
 
     pub(crate) fn app(error: impl Into<anyhow::Error>) -> Self {
-        Self { status: ExitStatus::AppFault, error: error.into(), advice: None }
+        Self {
+            status: ExitStatus::AppFault,
+            error: error.into(),
+            advice: None,
+        }
     }
 
     pub(crate) fn internal(error: impl Into<anyhow::Error>) -> Self {
-        Self { status: ExitStatus::Internal, error: error.into(), advice: None }
+        Self {
+            status: ExitStatus::Internal,
+            error: error.into(),
+            advice: None,
+        }
     }
 
     #[must_use]

@@ -15,7 +15,10 @@ pub(crate) fn cancel_on_signal(cancel: Cancel) -> Result<()> {
     let (mut interrupt, mut terminate) = {
         let _guard = runtime.enter();
         let listen = |kind| signal(kind).map_err(Failure::internal);
-        (listen(SignalKind::interrupt())?, listen(SignalKind::terminate())?)
+        (
+            listen(SignalKind::interrupt())?,
+            listen(SignalKind::terminate())?,
+        )
     };
     std::thread::spawn(move || {
         runtime.block_on(async {

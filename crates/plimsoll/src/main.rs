@@ -30,7 +30,7 @@ use printer::Printer;
 use settings::Environment;
 
 fn main() -> ExitCode {
-    match roles::dispatch(std::env::args_os()) {
+    match roles::dispatch(&std::env::args_os().collect::<Vec<_>>()) {
         Some(code) => ExitCode::from(code),
         None => ExitCode::from(command(Cli::parse())),
     }
@@ -39,7 +39,11 @@ fn main() -> ExitCode {
 fn command(cli: Cli) -> ExitStatus {
     let environment = Environment::read();
     let printer = Printer::new(cli.common.format, cli.common.color, environment.no_color);
-    let context = Context { printer, environment, project: cli.common.project };
+    let context = Context {
+        printer,
+        environment,
+        project: cli.common.project,
+    };
     match run(&context, &cli.command) {
         Ok(status) => status,
         Err(failure) => {
@@ -51,7 +55,6 @@ fn command(cli: Cli) -> ExitStatus {
 
 fn run(context: &Context, command: &Command) -> exit::Result<ExitStatus> {
     match command {
-        Command::Init(args) => commands::init::run(context, args),
         Command::Build(args) => commands::build::run(context, args),
         Command::Up(args) => commands::up::run(context, args),
         Command::Down(args) => commands::down::run(context, args),
@@ -59,7 +62,6 @@ fn run(context: &Context, command: &Command) -> exit::Result<ExitStatus> {
         Command::Logs(args) => commands::logs::run(context, args),
         Command::Scale(args) => commands::scale::run(context, args),
         Command::Secret(command) => commands::secret::run(context, command),
-        Command::Schema => commands::schema::run(context),
     }
 }
 

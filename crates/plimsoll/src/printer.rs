@@ -63,7 +63,11 @@ impl Printer {
 
     /// `text` in its tone.
     pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
-        if self.color { format!("\u{1b}[{}m{text}\u{1b}[0m", tone.code()) } else { text.to_owned() }
+        if self.color {
+            format!("\u{1b}[{}m{text}\u{1b}[0m", tone.code())
+        } else {
+            text.to_owned()
+        }
     }
 
     /// A line of data.

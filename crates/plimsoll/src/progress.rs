@@ -27,20 +27,35 @@ struct Step {
 
 impl Progress {
     pub(crate) fn new(printer: Printer) -> Self {
-        Self { printer, step: None }
+        Self {
+            printer,
+            step: None,
+        }
     }
 
     /// A step begins; one that is still open was left behind and is closed.
     pub(crate) fn begin(&mut self, text: &str) {
         self.close();
         let bar = self.printer.is_watched().then(|| spinner(text));
-        self.step = Some(Step { text: text.to_owned(), started: Instant::now(), bar });
+        self.step = Some(Step {
+            text: text.to_owned(),
+            started: Instant::now(),
+            bar,
+        });
     }
 
     /// What the step is doing, for who watches; the newest line replaces the one before.
     pub(crate) fn detail(&self, line: &str) {
-        if let Some(Step { text, bar: Some(bar), .. }) = &self.step {
-            bar.set_message(format!("{text}  {}", self.printer.paint(Tone::Dim, line.trim())));
+        if let Some(Step {
+            text,
+            bar: Some(bar),
+            ..
+        }) = &self.step
+        {
+            bar.set_message(format!(
+                "{text}  {}",
+                self.printer.paint(Tone::Dim, line.trim())
+            ));
         }
     }
 
@@ -83,7 +98,11 @@ impl Progress {
             extra.push(format!("{:.1} s", took.as_secs_f64()));
         }
         let extra = self.printer.paint(Tone::Dim, &extra.join(" · "));
-        self.printer.note(&format!("{} {}  {extra}", self.printer.paint(tone, mark), step.text));
+        self.printer.note(&format!(
+            "{} {}  {extra}",
+            self.printer.paint(tone, mark),
+            step.text
+        ));
     }
 }
 

@@ -27,7 +27,9 @@ pub(crate) struct Project {
 pub(crate) fn load(dir: &Path, environment: &str, printer: Printer) -> Result<Project> {
     let path = dir.join(FILE);
     let dir = dir.canonicalize().map_err(|error| {
-        Failure::usage(anyhow!(error).context(format!("cannot open the folder `{}`", dir.display())))
+        Failure::usage(
+            anyhow!(error).context(format!("cannot open the folder `{}`", dir.display())),
+        )
     })?;
     let text = read(&path)?;
     let parsed = plimsoll_model::parse(FILE, &text, Some(environment));
@@ -37,13 +39,17 @@ pub(crate) fn load(dir: &Path, environment: &str, printer: Printer) -> Result<Pr
     print(&report, printer);
     match parsed.app {
         Some(app) => Ok(Project { dir, app }),
-        None => Err(Failure::app(anyhow!("{} has mistakes; nothing was changed", path.display()))),
+        None => Err(Failure::app(anyhow!(
+            "{} has mistakes; nothing was changed",
+            path.display()
+        ))),
     }
 }
 
 fn read(path: &Path) -> Result<String> {
     let bytes = plimsoll_stdx::fs::read_bounded(path, MAX_FILE_BYTES).map_err(|error| {
-        Failure::usage(error).advise("run `plimsoll init` to write one, or name its folder with --project")
+        Failure::usage(error)
+            .advise("run `plimsoll init` to write one, or name its folder with --project")
     })?;
     String::from_utf8(bytes)
         .map_err(|_| Failure::app(anyhow!("{} is not UTF-8 text", path.display())))
@@ -56,7 +62,11 @@ fn print(report: &Report, printer: Printer) {
     if printer.is_json() && report.has_errors() {
         printer.data(plimsoll_diag::json::render(report).trim_end());
     } else {
-        let style = human::Style { color: printer.is_colored(), ..human::Style::default() };
+        let style = human::Style {
+            colour: printer.is_colored(),
+            unicode: printer.is_watched(),
+            ..human::Style::PLAIN
+        };
         printer.note(human::render(report, style).trim_end());
     }
 }

@@ -1,27 +1,42 @@
 //! The hidden roles of the binary, told apart by the first argument.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use plimsoll_supervisor::dispatch as processes;
+
+use crate::args::{ColorChoice, Format};
+use crate::printer::Printer;
 
 /// Serves the app's routes.
 const GATEWAY: &str = "__gateway";
 /// Decides what runs in one environment.
 const SUPERVISOR: &str = "__supervisor";
 
-/// Plays a hidden role to its end and returns the exit code; `None` when `args` names none. Single-threaded.
-pub(crate) fn dispatch(args: impl Iterator<Item = OsString> + Clone) -> Option<u8> {
-    if let Some(code) = processes::dispatch(args.clone()) {
+/// Plays a hidden role to its end and returns the exit code; `None` when `args` (with the program's name first)
+/// names none. Single-threaded.
+pub(crate) fn dispatch(args: &[OsString]) -> Option<u8> {
+    if let Some(code) = processes::dispatch(args.iter().cloned()) {
         return Some(code);
     }
-    let mut args = args.skip(1);
-    let role = args.next()?;
-    let dir = args.next().map(PathBuf::from);
-    match (role.to_str()?, dir) {
-        (GATEWAY, Some(dir)) => Some(plimsoll_gateway::run(&dir)),
+    let role = args.get(1)?.to_str()?;
+    let dir = args.get(2).map(PathBuf::from);
+    match (role, dir) {
+        (GATEWAY, Some(dir)) => Some(gateway(&dir)),
         (SUPERVISOR, Some(dir)) => Some(plimsoll_local::daemon::main(&dir)),
         (GATEWAY | SUPERVISOR, None) => Some(2),
         _ => None,
+    }
+}
+
+/// Its words go to the log that the keeper captures.
+fn gateway(dir: &Path) -> u8 {
+    match plimsoll_gateway::run(dir) {
+        Ok(()) => 0,
+        Err(error) => {
+            Printer::new(Format::Human, ColorChoice::Never, true)
+                .error(&format!("{:#}", anyhow::Error::from(error)));
+            3
+        }
     }
 }

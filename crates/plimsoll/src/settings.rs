@@ -23,13 +23,19 @@ pub(crate) struct Environment {
 impl Environment {
     /// Reads the variables.
     pub(crate) fn read() -> Self {
-        let path = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        let path = |name| {
+            std::env::var_os(name)
+                .filter(|value| !value.is_empty())
+                .map(PathBuf::from)
+        };
         Self {
             home: path("HOME"),
             config_home: path("XDG_CONFIG_HOME"),
             runtime_dir: path("XDG_RUNTIME_DIR"),
             no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
-            crash_at: std::env::var("PLIMSOLL_CRASH_AT").ok().filter(|_| cfg!(debug_assertions)),
+            crash_at: std::env::var("PLIMSOLL_CRASH_AT")
+                .ok()
+                .filter(|_| cfg!(debug_assertions)),
         }
     }
 
@@ -50,8 +56,13 @@ impl Environment {
         if rustix::process::getuid().is_root() {
             return PathBuf::from("/etc/plimsoll/key");
         }
-        let config = self.config_home.clone().or_else(|| Some(self.home.as_ref()?.join(".config")));
-        config.unwrap_or_else(|| PathBuf::from("/nonexistent")).join("plimsoll/key")
+        let config = self
+            .config_home
+            .clone()
+            .or_else(|| Some(self.home.as_ref()?.join(".config")));
+        config
+            .unwrap_or_else(|| PathBuf::from("/nonexistent"))
+            .join("plimsoll/key")
     }
 
     /// Short, because the address of a Unix socket holds 107 bytes.

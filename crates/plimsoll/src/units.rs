@@ -28,11 +28,22 @@ mod tests {
 
     #[test]
     fn sizes_and_times_read_as_people_say_them() {
-        let sizes = [(0, "0 B"), (999, "999 B"), (1_000, "1.0 KB"), (9_440_000, "9.4 MB"), (u64::MAX, "18446744073.7 GB")];
+        let sizes = [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1_000, "1.0 KB"),
+            (9_440_000, "9.4 MB"),
+            (u64::MAX, "18446744073.7 GB"),
+        ];
         for (count, text) in sizes {
             assert_eq!(bytes(count), text);
         }
-        let times = [(0, "0 ms"), (1_250, "1.2 s"), (61_000, "1 min 1 s"), (3_660_000, "1 h 1 min")];
+        let times = [
+            (0, "0 ms"),
+            (1_250, "1.2 s"),
+            (61_000, "1 min 1 s"),
+            (3_660_000, "1 h 1 min"),
+        ];
         for (count, text) in times {
             assert_eq!(milliseconds(count), text);
         }

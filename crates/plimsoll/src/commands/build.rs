@@ -24,12 +24,22 @@ struct Line<'a> {
 pub(crate) fn run(context: &Context, args: &BuildArgs) -> Result<ExitStatus> {
     let project = project::load(&context.project, &args.env, context.printer)?;
     let local = context.local(&project.dir, &project.app.about.name, &args.env)?;
-    let places = Places { store: local.state().images(), cache: local.state().cache() };
+    let places = Places {
+        store: local.state().images(),
+        cache: local.state().cache(),
+    };
     let mut progress = Progress::new(context.printer);
-    let built =
-        artefacts::build_all(&project.dir, &project.app, &args.services, &places, &mut progress)?;
+    let built = artefacts::build_all(
+        &project.dir,
+        &project.app,
+        &args.services,
+        &places,
+        &mut progress,
+    )?;
     if context.printer.is_json() {
-        context.printer.json(&built.iter().map(line).collect::<Vec<_>>());
+        context
+            .printer
+            .json(&built.iter().map(line).collect::<Vec<_>>());
     } else {
         for artefact in &built {
             context.printer.data(&format!(

@@ -26,7 +26,11 @@ pub(crate) fn run(context: &Context, args: &DownArgs) -> Result<ExitStatus> {
     let stopped = local.down(data, &mut |event| show.event(&event));
     match stopped {
         Ok(()) => {
-            progress.done(if args.data { "data deleted" } else { "data kept" });
+            progress.done(if args.data {
+                "data deleted"
+            } else {
+                "data kept"
+            });
             Ok(ExitStatus::Success)
         }
         Err(error) => {
@@ -40,12 +44,17 @@ pub(crate) fn run(context: &Context, args: &DownArgs) -> Result<ExitStatus> {
 fn confirm(name: &str, given: Option<&str>) -> Result<()> {
     let typed = match given {
         Some(given) => Some(given.to_owned()),
-        None => prompt::line(&format!("This deletes all data of `{name}`. Type its name: "))
-            .map_err(Failure::internal)?,
+        None => prompt::line(&format!(
+            "This deletes all data of `{name}`. Type its name: "
+        ))
+        .map_err(Failure::internal)?,
     };
     if typed.as_deref() == Some(name) {
         return Ok(());
     }
-    Err(Failure::usage(anyhow!("the name does not match; nothing was touched"))
-        .advise(format!("without a terminal: plimsoll down --data --confirm {name}")))
+    Err(
+        Failure::usage(anyhow!("the name does not match; nothing was touched")).advise(format!(
+            "without a terminal: plimsoll down --data --confirm {name}"
+        )),
+    )
 }

@@ -13,7 +13,10 @@ pub(crate) fn run(context: &Context, args: &LogsArgs) -> Result<ExitStatus> {
     let local = context.local(&project.dir, &project.app.about.name, &args.env)?;
     interrupt::cancel_on_signal(local.canceller())?;
     let tail = u32::try_from(args.lines).unwrap_or(u32::MAX);
-    let filter = LogFilter { names: args.names.clone(), tail };
+    let filter = LogFilter {
+        names: args.names.clone(),
+        tail,
+    };
     let printer = context.printer;
     let read = local.logs(filter, args.follow, &mut |line| {
         if printer.is_json() {

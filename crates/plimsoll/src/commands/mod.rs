@@ -2,17 +2,16 @@
 
 pub(crate) mod build;
 pub(crate) mod down;
-pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod scale;
-pub(crate) mod schema;
 pub(crate) mod secret;
 pub(crate) mod status;
 pub(crate) mod up;
 
 use std::path::Path;
 
-use plimsoll_local::{Fault, Local, LocalError};
+use plimsoll_deploy::Fault;
+use plimsoll_local::{Local, LocalError};
 
 use crate::exit::{ExitStatus, Failure, Result};
 use crate::printer::Printer;
@@ -41,5 +40,9 @@ pub(crate) fn failure(error: LocalError) -> Failure {
         Fault::Usage => ExitStatus::Usage,
         Fault::Ours => ExitStatus::Internal,
     };
-    Failure { status, advice: error.hint(), error: error.into() }
+    Failure {
+        status,
+        advice: error.hint(),
+        error: error.into(),
+    }
 }

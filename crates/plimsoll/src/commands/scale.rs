@@ -45,12 +45,18 @@ fn wish(app: &App, text: &str) -> Result<(String, u32)> {
             .advise(format!("the app has: {}", known.join(", ")))
     })?;
     if service.as_static().is_some() {
-        return Err(Failure::usage(anyhow!("`{name}` is files that the gateway serves: it has no replicas here")));
+        return Err(Failure::usage(anyhow!(
+            "`{name}` is files that the gateway serves: it has no replicas here"
+        )));
     }
     let (min, max) = (service.scale.min, service.scale.max);
     if !(min..=max).contains(&count) {
-        return Err(Failure::usage(anyhow!("`{name}` may have {min} to {max} replicas, not {count}"))
-            .advise(format!("the bounds are service.{name}.scale in plimsoll.toml")));
+        return Err(Failure::usage(anyhow!(
+            "`{name}` may have {min} to {max} replicas, not {count}"
+        ))
+        .advise(format!(
+            "the bounds are service.{name}.scale in plimsoll.toml"
+        )));
     }
     Ok((name.to_owned(), count))
 }

@@ -27,9 +27,13 @@ fn set(context: &Context, args: &SecretArgs) -> Result<ExitStatus> {
     std::io::stdin()
         .take(MAX_BYTES + 1)
         .read_to_string(&mut value)
-        .map_err(|error| Failure::usage(anyhow!(error).context("cannot read the value from standard input")))?;
+        .map_err(|error| {
+            Failure::usage(anyhow!(error).context("cannot read the value from standard input"))
+        })?;
     if value.len() as u64 > MAX_BYTES {
-        return Err(Failure::usage(anyhow!("the value is longer than {MAX_BYTES} bytes")));
+        return Err(Failure::usage(anyhow!(
+            "the value is longer than {MAX_BYTES} bytes"
+        )));
     }
     let value = value.strip_suffix('\n').unwrap_or(&value);
     if value.is_empty() {
@@ -38,7 +42,9 @@ fn set(context: &Context, args: &SecretArgs) -> Result<ExitStatus> {
     }
     let local = context.local(&project.dir, &project.app.about.name, &args.env)?;
     let store = local.secrets().map_err(failure)?;
-    let version = store.set(&args.name, &Secret::new(value)).map_err(|error| failure(error.into()))?;
+    let version = store
+        .set(&args.name, &Secret::new(value))
+        .map_err(|error| failure(error.into()))?;
     said(context, &args.name, version);
     Ok(ExitStatus::Success)
 }
@@ -52,7 +58,9 @@ fn list(context: &Context, args: &EnvironmentArgs) -> Result<ExitStatus> {
         context.printer.json(&secrets);
     } else {
         for secret in secrets {
-            context.printer.data(&format!("{:<24} v{}", secret.name, secret.version));
+            context
+                .printer
+                .data(&format!("{:<24} v{}", secret.name, secret.version));
         }
     }
     Ok(ExitStatus::Success)
@@ -60,14 +68,23 @@ fn list(context: &Context, args: &EnvironmentArgs) -> Result<ExitStatus> {
 
 fn rotate(context: &Context, args: &SecretArgs) -> Result<ExitStatus> {
     let project = load(context, args)?;
-    let plan = project.app.secrets.get(&args.name).map(|found| super::up::plan(&args.name, found));
+    let plan = project
+        .app
+        .secrets
+        .get(&args.name)
+        .map(|found| super::up::plan(&args.name, found));
     let Some(plan @ SecretPlan::Generate { .. }) = plan else {
-        return Err(Failure::usage(anyhow!("`{}` is not generated, so it cannot be rotated here", args.name))
-            .advise(format!("plimsoll secret set {} < file", args.name)));
+        return Err(Failure::usage(anyhow!(
+            "`{}` is not generated, so it cannot be rotated here",
+            args.name
+        ))
+        .advise(format!("plimsoll secret set {} < file", args.name)));
     };
     let local = context.local(&project.dir, &project.app.about.name, &args.env)?;
     let store = local.secrets().map_err(failure)?;
-    let version = store.rotate(&args.name, &plan).map_err(|error| failure(error.into()))?;
+    let version = store
+        .rotate(&args.name, &plan)
+        .map_err(|error| failure(error.into()))?;
     said(context, &args.name, version);
     Ok(ExitStatus::Success)
 }
@@ -78,10 +95,14 @@ fn load(context: &Context, args: &SecretArgs) -> Result<Project> {
         return Ok(project);
     }
     let known: Vec<&str> = project.app.secrets.keys().map(String::as_str).collect();
-    Err(Failure::usage(anyhow!("plimsoll.toml has no secret `{}`", args.name))
-        .advise(format!("it has: {}", known.join(", "))))
+    Err(
+        Failure::usage(anyhow!("plimsoll.toml has no secret `{}`", args.name))
+            .advise(format!("it has: {}", known.join(", "))),
+    )
 }
 
 fn said(context: &Context, name: &str, version: u32) {
-    context.printer.note(&format!("{name} is at version {version}; `plimsoll up` brings it into force"));
+    context.printer.note(&format!(
+        "{name} is at version {version}; `plimsoll up` brings it into force"
+    ));
 }

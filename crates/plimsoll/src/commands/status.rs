@@ -25,7 +25,12 @@ pub(crate) fn run(context: &Context, args: &EnvironmentArgs) -> Result<ExitStatu
 
 fn print(status: &Status, printer: Printer) {
     let release = status.release.as_deref().unwrap_or("no release");
-    printer.data(&format!("{} / {}  {}  {release}", status.app, status.environment, phase(status.phase)));
+    printer.data(&format!(
+        "{} / {}  {}  {release}",
+        status.app,
+        status.environment,
+        phase(status.phase)
+    ));
     for url in &status.urls {
         printer.data(&format!("  {url}"));
     }
@@ -33,7 +38,16 @@ fn print(status: &Status, printer: Printer) {
         return;
     }
     printer.data("");
-    printer.data(&row(["KIND", "NAME", "STATE", "ISOLATION", "CPU", "MEMORY", "RESTARTS", "PID"]));
+    printer.data(&row([
+        "KIND",
+        "NAME",
+        "STATE",
+        "ISOLATION",
+        "CPU",
+        "MEMORY",
+        "RESTARTS",
+        "PID",
+    ]));
     for process in &status.processes {
         printer.data(&process_row(process, printer));
         if let Some(reason) = &process.reason {
@@ -61,7 +75,9 @@ fn process_row(process: &ProcessStatus, printer: Printer) -> String {
         &units::milliseconds(process.cpu_ms),
         &units::bytes(process.rss_bytes),
         &process.restarts.to_string(),
-        &process.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
+        &process
+            .pid
+            .map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
     ]);
     match process.state {
         ProcessState::Ready => line,
@@ -77,5 +93,7 @@ fn word(value: &impl serde::Serialize) -> String {
 
 fn row(cells: [&str; 8]) -> String {
     let [kind, name, state, isolation, cpu, memory, restarts, pid] = cells;
-    format!("{kind:<11} {name:<18} {state:<9} {isolation:<14} {cpu:>10} {memory:>9} {restarts:>8} {pid:>8}")
+    format!(
+        "{kind:<11} {name:<18} {state:<9} {isolation:<14} {cpu:>10} {memory:>9} {restarts:>8} {pid:>8}"
+    )
 }

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use anyhow::anyhow;
+use plimsoll_deploy::{Fault, Strategy};
 use plimsoll_local::{
-    Alphabet, Cancel, Data, DeployRequest, Ending, Event, Fault, Local, LocalError, Login, Outcome,
-    Secret, SecretPlan, Strategy,
+    Alphabet, Cancel, Data, DeployRequest, Ending, Event, Local, LocalError, Login, Outcome,
+    Secret, SecretPlan,
 };
 use plimsoll_model::App;
 use plimsoll_model::app::{self, Generate};
@@ -43,16 +44,22 @@ pub(crate) fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> {
     interrupt::cancel_on_signal(cancel.clone())?;
 
     let mut progress = Progress::new(context.printer);
-    let places = Places { store: local.state().images(), cache: local.state().cache() };
+    let places = Places {
+        store: local.state().images(),
+        cache: local.state().cache(),
+    };
     let built = artefacts::build_all(&project.dir, app, &[], &places, &mut progress)?;
     if cancel.is_cancelled() {
         return interrupted();
     }
-    let rendered = plimsoll_render::local::render(app, &artefacts::digests(&built))
-        .map_err(Failure::app)?;
+    let rendered =
+        plimsoll_render::local::render(app, &artefacts::digests(&built)).map_err(Failure::app)?;
     for omitted in &rendered.omitted {
         let key = context.printer.paint(Tone::Warn, &omitted.key);
-        progress.say(&format!("  {key} does nothing on this machine: {}", omitted.effect));
+        progress.say(&format!(
+            "  {key} does nothing on this machine: {}",
+            omitted.effect
+        ));
     }
     let request = DeployRequest {
         bundle: rendered.bundle,
@@ -69,23 +76,40 @@ pub(crate) fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> {
         Err(LocalError::Interrupted) => return stop(&local, context),
         Err(error) => return Err(failure(error)),
     };
-    if let Ending::Undone { step, message, hint, fault } = &outcome.ending {
+    if let Ending::Undone {
+        step,
+        message,
+        hint,
+        fault,
+    } = &outcome.ending
+    {
         return Err(undone(step, message, hint.clone(), *fault));
     }
     report(context, args, app, (&outcome, began));
-    if args.detach { Ok(ExitStatus::Success) } else { watch(&local, &cancel, context) }
+    if args.detach {
+        Ok(ExitStatus::Success)
+    } else {
+        watch(&local, &cancel, context)
+    }
 }
 
 fn secrets(app: &App) -> BTreeMap<String, SecretPlan> {
-    app.secrets.iter().map(|(name, secret)| (name.clone(), plan(name, secret))).collect()
+    app.secrets
+        .iter()
+        .map(|(name, secret)| (name.clone(), plan(name, secret)))
+        .collect()
 }
 
 pub(crate) fn plan(name: &str, secret: &app::Secret) -> SecretPlan {
     match secret.generate {
-        Some(Generate::Bytes(length)) => SecretPlan::Generate { length, alphabet: Alphabet::Base64 },
-        Some(Generate::Chars(length)) => {
-            SecretPlan::Generate { length, alphabet: Alphabet::Alphanumeric }
-        }
+        Some(Generate::Bytes(length)) => SecretPlan::Generate {
+            length,
+            alphabet: Alphabet::Base64,
+        },
+        Some(Generate::Chars(length)) => SecretPlan::Generate {
+            length,
+            alphabet: Alphabet::Alphanumeric,
+        },
         None => SecretPlan::Ask {
             question: secret.ask.clone().unwrap_or_else(|| name.to_owned()),
             optional: secret.optional,
@@ -100,7 +124,11 @@ fn strategy(app: &App) -> Strategy {
         app::Strategy::Recreate => Strategy::Recreate,
         app::Strategy::Rolling | app::Strategy::Canary | app::Strategy::BlueGreen => {
             let (surge, unavailable) = (app.rollout.surge, app.rollout.unavailable);
-            let surge = if surge == 0 && unavailable == 0 { 1 } else { surge };
+            let surge = if surge == 0 && unavailable == 0 {
+                1
+            } else {
+                surge
+            };
             Strategy::Rolling { surge, unavailable }
         }
     }
@@ -109,24 +137,35 @@ fn strategy(app: &App) -> Strategy {
 /// Asks for the secrets that only a person knows.
 fn ask(local: &Local, request: &DeployRequest) -> Result<()> {
     for (name, question) in local.questions(request).map_err(failure)? {
-        let Some(value) = prompt::hidden(&format!("{question} ({name}): ")).map_err(Failure::internal)? else {
-            return Err(Failure::usage(anyhow!("the secret `{name}` is not set: {question}"))
-                .advise(format!("set it: plimsoll secret set {name} < file")));
+        let Some(value) =
+            prompt::hidden(&format!("{question} ({name}): ")).map_err(Failure::internal)?
+        else {
+            return Err(
+                Failure::usage(anyhow!("the secret `{name}` is not set: {question}"))
+                    .advise(format!("set it: plimsoll secret set {name} < file")),
+            );
         };
         let store = local.secrets().map_err(failure)?;
-        store.set(&name, &Secret::new(value)).map_err(|error| failure(error.into()))?;
+        store
+            .set(&name, &Secret::new(value))
+            .map_err(|error| failure(error.into()))?;
     }
     Ok(())
 }
 
 fn undone(step: &str, message: &str, hint: Option<String>, fault: Fault) -> Failure {
-    let error = anyhow!("{message}").context(format!("could not {step}; everything is as it was before"));
+    let error =
+        anyhow!("{message}").context(format!("could not {step}; everything is as it was before"));
     let status = match fault {
         Fault::App => ExitStatus::AppFault,
         Fault::Usage => ExitStatus::Usage,
         Fault::Ours => ExitStatus::Internal,
     };
-    Failure { status, error, advice: hint }
+    Failure {
+        status,
+        error,
+        advice: hint,
+    }
 }
 
 fn report(context: &Context, args: &UpArgs, app: &App, (outcome, began): (&Outcome, Instant)) {
@@ -144,7 +183,11 @@ fn report(context: &Context, args: &UpArgs, app: &App, (outcome, began): (&Outco
         });
         return;
     }
-    let state = if outcome.ending == Ending::Unchanged { "is up, unchanged" } else { "is up" };
+    let state = if outcome.ending == Ending::Unchanged {
+        "is up, unchanged"
+    } else {
+        "is up"
+    };
     printer.note("");
     printer.note(&format!(
         "{} {state}  {}",
@@ -157,18 +200,29 @@ fn report(context: &Context, args: &UpArgs, app: &App, (outcome, began): (&Outco
     if !outcome.logins.is_empty() {
         printer.note("\nLogins of the development data:");
         for login in &outcome.logins {
-            printer.note(&format!("  {:<14} {:<28} {}", login.role, login.email, login.password));
+            printer.note(&format!(
+                "  {:<14} {:<28} {}",
+                login.role, login.email, login.password
+            ));
         }
     }
 }
 
 /// Shows what happens until somebody says stop.
 fn watch(local: &Local, cancel: &Cancel, context: &Context) -> Result<ExitStatus> {
-    context.printer.note("\nCtrl-C stops the app and keeps its data.");
+    context
+        .printer
+        .note("\nCtrl-C stops the app and keeps its data.");
     let mut progress = Progress::new(context.printer);
     let mut show = Show::new(&mut progress, context.printer);
-    local.attach(&mut |event: Event| show.event(&event)).map_err(failure)?;
-    if cancel.is_cancelled() { stop(local, context) } else { Ok(ExitStatus::Success) }
+    local
+        .attach(&mut |event: Event| show.event(&event))
+        .map_err(failure)?;
+    if cancel.is_cancelled() {
+        stop(local, context)
+    } else {
+        Ok(ExitStatus::Success)
+    }
 }
 
 fn stop(local: &Local, context: &Context) -> Result<ExitStatus> {

@@ -28,7 +28,10 @@ pub(crate) struct Process {
 }
 
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
 }
 
 pub(crate) fn plimsoll(args: &[&str]) -> Output {
@@ -54,16 +57,21 @@ fn document(output: &Output) -> Value {
 impl App {
     /// Ready, whatever ran before.
     pub(crate) fn up() -> Self {
-        Self { up: document(&plimsoll(&["up", "--detach"])) }
+        Self {
+            up: document(&plimsoll(&["up", "--detach"])),
+        }
     }
 
     /// Where plain HTTP is, as an address.
     pub(crate) fn address(&self) -> SocketAddr {
         let urls = self.up["urls"].as_array().unwrap();
         let plain = urls.iter().filter_map(Value::as_str).find_map(|url| {
-            url.strip_prefix("http://127.0.0.1:").map(|port| port.trim_end_matches('/').to_owned())
+            url.strip_prefix("http://127.0.0.1:")
+                .map(|port| port.trim_end_matches('/').to_owned())
         });
-        format!("127.0.0.1:{}", plain.expect("a plain URL by address")).parse().unwrap()
+        format!("127.0.0.1:{}", plain.expect("a plain URL by address"))
+            .parse()
+            .unwrap()
     }
 
     /// Email and password of the development login of `role`.
@@ -88,7 +96,9 @@ impl App {
                 kind: text(&found["kind"]).unwrap(),
                 name: text(&found["name"]).unwrap(),
                 of: text(&found["of"]),
-                pid: found["pid"].as_u64().and_then(|pid| u32::try_from(pid).ok()),
+                pid: found["pid"]
+                    .as_u64()
+                    .and_then(|pid| u32::try_from(pid).ok()),
                 state: text(&found["state"]).unwrap(),
                 restarts: found["restarts"].as_u64().unwrap_or_default(),
             })
@@ -103,25 +113,39 @@ impl App {
     }
 
     pub(crate) fn one(&self, kind: &str) -> Process {
-        let found = self.processes().into_iter().find(|found| found.kind == kind);
+        let found = self
+            .processes()
+            .into_iter()
+            .find(|found| found.kind == kind);
         found.unwrap_or_else(|| panic!("no {kind} runs"))
     }
 
     pub(crate) fn resource(&self, name: &str) -> Process {
         let is_it = |found: &Process| found.kind == "resource" && found.of.as_deref() == Some(name);
-        self.processes().into_iter().find(is_it).unwrap_or_else(|| panic!("no resource {name}"))
+        self.processes()
+            .into_iter()
+            .find(is_it)
+            .unwrap_or_else(|| panic!("no resource {name}"))
     }
 }
 
 /// Kills without a chance to say farewell.
 pub(crate) fn sigkill(pid: u32) {
-    let done = Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap();
+    let done = Command::new("kill")
+        .args(["-KILL", &pid.to_string()])
+        .status()
+        .unwrap();
     assert!(done.success(), "cannot kill {pid}");
 }
 
 pub(crate) fn lives(pid: u32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap_or_default().starts_with(" Z"))
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+        !stat
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .starts_with(" Z")
+    })
 }
 
 /// Looks again and again until `look` gives something; how long that took.
@@ -131,7 +155,10 @@ pub(crate) fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> (T
         if let Some(found) = look() {
             return (found, started.elapsed());
         }
-        assert!(started.elapsed() < PATIENCE, "waited {PATIENCE:?} for {what}");
+        assert!(
+            started.elapsed() < PATIENCE,
+            "waited {PATIENCE:?} for {what}"
+        );
         std::thread::park_timeout(LOOK_AGAIN);
     }
 }

@@ -35,11 +35,15 @@ impl Connection {
     pub(crate) async fn open(address: SocketAddr) -> std::io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        let (sender, connection) =
-            handshake(TokioIo::new(stream)).await.map_err(std::io::Error::other)?;
+        let (sender, connection) = handshake(TokioIo::new(stream))
+            .await
+            .map_err(std::io::Error::other)?;
         // The connection ends with its sender; what it ends with, the sender reports.
         tokio::spawn(connection);
-        Ok(Self { sender, token: None })
+        Ok(Self {
+            sender,
+            token: None,
+        })
     }
 
     pub(crate) fn with_token(mut self, token: &str) -> Self {
@@ -54,29 +58,43 @@ impl Connection {
         content_type: &str,
         body: impl Into<Bytes>,
     ) -> hyper::Result<Answer> {
-        let mut request = Request::builder().method(method).uri(path).header(HOST, "localhost");
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, "localhost");
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
-        let request = request.header(CONTENT_TYPE, content_type).body(Full::new(body.into()));
+        let request = request
+            .header(CONTENT_TYPE, content_type)
+            .body(Full::new(body.into()));
         self.sender.ready().await?;
         let answer = self.sender.send_request(request.unwrap()).await?;
         let status = answer.status();
-        Ok(Answer { status, body: answer.into_body().collect().await?.to_bytes() })
+        Ok(Answer {
+            status,
+            body: answer.into_body().collect().await?.to_bytes(),
+        })
     }
 
     pub(crate) async fn get(&mut self, path: &str) -> hyper::Result<Answer> {
-        self.send(Method::GET, path, "application/json", Bytes::new()).await
+        self.send(Method::GET, path, "application/json", Bytes::new())
+            .await
     }
 
     pub(crate) async fn post(&mut self, path: &str, body: &Value) -> hyper::Result<Answer> {
-        self.send(Method::POST, path, "application/json", body.to_string()).await
+        self.send(Method::POST, path, "application/json", body.to_string())
+            .await
     }
 }
 
 /// Runs a test's own little runtime.
 pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
 }
 
 /// Logs in and returns the access token.

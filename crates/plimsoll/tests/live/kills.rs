@@ -18,7 +18,10 @@ fn wait_for_answers(traffic: &Traffic, more: u64) {
 
 fn all_ready(app: &App, service: &str, count: usize) -> Option<Vec<Process>> {
     let replicas = app.replicas(service);
-    let ready = replicas.iter().filter(|replica| replica.state == "ready").count();
+    let ready = replicas
+        .iter()
+        .filter(|replica| replica.state == "ready")
+        .count();
     (ready == count && replicas.len() == count).then_some(replicas)
 }
 
@@ -33,14 +36,28 @@ fn a_killed_replica_is_back_and_no_idempotent_request_fails() {
     sigkill(victim);
     let (after, took) = wait_for("the replica to be back", || {
         let now = all_ready(&app, "backend", before.len())?;
-        now.iter().all(|replica| replica.pid != Some(victim)).then_some(now)
+        now.iter()
+            .all(|replica| replica.pid != Some(victim))
+            .then_some(now)
     });
     wait_for_answers(&traffic, SPELL);
     let tally = traffic.stop();
-    println!("replica back after {took:?}; {} requests, {} failed", tally.requests, tally.failed.len());
+    println!(
+        "replica back after {took:?}; {} requests, {} failed",
+        tally.requests,
+        tally.failed.len()
+    );
     assert_eq!(tally.failed, Vec::<String>::new());
-    let untouched = |list: &[Process]| list.iter().filter(|one| before[1..].iter().any(|old| old.pid == one.pid)).count();
-    assert_eq!(untouched(&after), before.len() - 1, "the others were left alone");
+    let untouched = |list: &[Process]| {
+        list.iter()
+            .filter(|one| before[1..].iter().any(|old| old.pid == one.pid))
+            .count()
+    };
+    assert_eq!(
+        untouched(&after),
+        before.len() - 1,
+        "the others were left alone"
+    );
 }
 
 #[test]
@@ -52,7 +69,9 @@ fn a_killed_supervisor_leaves_traffic_alone_and_up_adopts_every_replica() {
     wait_for_answers(&traffic, SPELL);
     let supervisor = app.one("supervisor").pid.unwrap();
     sigkill(supervisor);
-    wait_for("the supervisor to be gone", || (!lives(supervisor)).then_some(()));
+    wait_for("the supervisor to be gone", || {
+        (!lives(supervisor)).then_some(())
+    });
     wait_for_answers(&traffic, SPELL);
     let again = App::up();
     let after = again.replicas("backend");
@@ -86,7 +105,9 @@ fn a_killed_gateway_is_back_on_the_same_ports_and_no_connection_is_refused() {
     });
     println!("gateway answers again after {took:?}; {refused} connections refused");
     assert_eq!(refused, 0, "the keeper holds the ports");
-    wait_for("the new gateway", || app.one("gateway").pid.filter(|pid| *pid != gateway));
+    wait_for("the new gateway", || {
+        app.one("gateway").pid.filter(|pid| *pid != gateway)
+    });
 }
 
 #[test]
@@ -107,18 +128,31 @@ fn a_killed_postmaster_costs_no_acknowledged_upload() {
             tokio::spawn(async move {
                 let mut connection = Connection::open(address).await.unwrap().with_token(&token);
                 let (kind, body) = truth::multipart(&right, "right.csv", &body);
-                connection.send(Method::POST, "/api/v1/uploads", &kind, body).await
+                connection
+                    .send(Method::POST, "/api/v1/uploads", &kind, body)
+                    .await
             })
         };
         tokio::task::yield_now().await;
         sigkill(postmaster);
-        let second = second.await.unwrap().ok().filter(|answer| answer.status.is_success());
+        let second = second
+            .await
+            .unwrap()
+            .ok()
+            .filter(|answer| answer.status.is_success());
         let ((), took) = wait_for("the app to be ready again", || {
             let ready = all_ready(&app, "backend", app.replicas("backend").len()).is_some();
             let db = app.resource("db");
             (ready && db.state == "ready" && db.pid != Some(postmaster)).then_some(())
         });
-        println!("ready again after {took:?}; the upload under way was {}", if second.is_some() { "acknowledged" } else { "refused" });
+        println!(
+            "ready again after {took:?}; the upload under way was {}",
+            if second.is_some() {
+                "acknowledged"
+            } else {
+                "refused"
+            }
+        );
         let mut recon = truth::Recon::open(&app).await;
         recon.assert_upload(&first).await;
         match second {
@@ -133,8 +167,15 @@ fn a_killed_postmaster_costs_no_acknowledged_upload() {
 fn after_a_kill_of_everything_up_starts_again_and_down_leaves_nothing() {
     let Some(_turn) = turn() else { return };
     let app = App::up();
-    let pids: Vec<u32> = app.processes().iter().filter_map(|process| process.pid).collect();
-    assert!(pids.len() >= 8, "supervisor, keeper, gateway, two resources and replicas: {pids:?}");
+    let pids: Vec<u32> = app
+        .processes()
+        .iter()
+        .filter_map(|process| process.pid)
+        .collect();
+    assert!(
+        pids.len() >= 8,
+        "supervisor, keeper, gateway, two resources and replicas: {pids:?}"
+    );
     for pid in &pids {
         // One may have died with another.
         if lives(*pid) {
@@ -142,12 +183,24 @@ fn after_a_kill_of_everything_up_starts_again_and_down_leaves_nothing() {
         }
     }
     let app = App::up();
-    let pids: Vec<u32> = app.processes().iter().filter_map(|process| process.pid).collect();
+    let pids: Vec<u32> = app
+        .processes()
+        .iter()
+        .filter_map(|process| process.pid)
+        .collect();
     let down = plimsoll(&["down"]);
-    assert!(down.status.success(), "{}", String::from_utf8_lossy(&down.stderr));
+    assert!(
+        down.status.success(),
+        "{}",
+        String::from_utf8_lossy(&down.stderr)
+    );
     let left: Vec<&u32> = pids.iter().filter(|pid| lives(**pid)).collect();
     assert!(left.is_empty(), "still alive: {left:?}");
-    assert!(std::net::TcpStream::connect(app.address()).is_err(), "the port is still open");
-    let sockets = truth::sockets_below(&super::app::root().join("systems/reconciliation/.plimsoll"));
+    assert!(
+        std::net::TcpStream::connect(app.address()).is_err(),
+        "the port is still open"
+    );
+    let sockets =
+        truth::sockets_below(&super::app::root().join("systems/reconciliation/.plimsoll"));
     assert!(sockets.is_empty(), "{sockets:?}");
 }

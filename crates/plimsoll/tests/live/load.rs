@@ -65,7 +65,8 @@ async fn run(address: SocketAddr, until: Arc<AtomicBool>, done: Arc<AtomicU64>) 
 async fn one(address: SocketAddr, until: Arc<AtomicBool>, done: Arc<AtomicU64>) -> Tally {
     let mut tally = Tally::default();
     let mut connection = Connection::open(address).await.unwrap();
-    let mut pace = tokio::time::interval(Duration::from_micros(1_000_000 * CONNECTIONS / PER_SECOND));
+    let mut pace =
+        tokio::time::interval(Duration::from_micros(1_000_000 * CONNECTIONS / PER_SECOND));
     while !until.load(Ordering::Relaxed) {
         pace.tick().await;
         tally.requests += 1;
@@ -73,7 +74,9 @@ async fn one(address: SocketAddr, until: Arc<AtomicBool>, done: Arc<AtomicU64>) 
             Ok(answer) if answer.status == StatusCode::OK => {
                 done.fetch_add(1, Ordering::Relaxed);
             }
-            Ok(answer) => tally.failed.push(format!("{} {:?}", answer.status, answer.body)),
+            Ok(answer) => tally
+                .failed
+                .push(format!("{} {:?}", answer.status, answer.body)),
             Err(error) => {
                 tally.failed.push(error.to_string());
                 if let Ok(next) = Connection::open(address).await {

@@ -29,9 +29,24 @@ pub(crate) fn generate(rows: usize, seed: u64) -> Files {
     let folder = tempfile::tempdir().unwrap();
     let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let recon = root().join("target").join(target).join("release/recon");
-    let arguments = ["gen", "--rows", &rows.to_string(), "--seed", &seed.to_string(), "--out"];
-    let done = Command::new(recon).args(arguments).arg(folder.path()).output().unwrap();
-    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    let arguments = [
+        "gen",
+        "--rows",
+        &rows.to_string(),
+        "--seed",
+        &seed.to_string(),
+        "--out",
+    ];
+    let done = Command::new(recon)
+        .args(arguments)
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    assert!(
+        done.status.success(),
+        "{}",
+        String::from_utf8_lossy(&done.stderr)
+    );
     let read = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
     Files {
         left: read("left.csv").into(),
@@ -49,7 +64,11 @@ fn expected(truth: &str) -> BTreeMap<(String, String, String), usize> {
     let mut states = BTreeMap::new();
     for line in lines {
         let cells: Vec<&str> = line.split(',').collect();
-        let key = (cells[side].to_owned(), cells[id].to_owned(), cells[state].to_owned());
+        let key = (
+            cells[side].to_owned(),
+            cells[id].to_owned(),
+            cells[state].to_owned(),
+        );
         *states.entry(key).or_default() += 1;
     }
     states
@@ -69,7 +88,10 @@ pub(crate) fn multipart(source: &str, name: &str, file: &[u8]) -> (String, Bytes
     );
     body.extend_from_slice(file);
     body.extend_from_slice(format!("\r\n--{border}--\r\n").as_bytes());
-    (format!("multipart/form-data; boundary={border}"), body.into())
+    (
+        format!("multipart/form-data; boundary={border}"),
+        body.into(),
+    )
 }
 
 /// The app's API as two of its people use it.
@@ -84,19 +106,31 @@ impl Recon {
         let preparer = http::token(address, app.login("preparer")).await;
         let rule_manager = http::token(address, app.login("rule_manager")).await;
         Self {
-            preparer: Connection::open(address).await.unwrap().with_token(&preparer),
-            rule_manager: Connection::open(address).await.unwrap().with_token(&rule_manager),
+            preparer: Connection::open(address)
+                .await
+                .unwrap()
+                .with_token(&preparer),
+            rule_manager: Connection::open(address)
+                .await
+                .unwrap()
+                .with_token(&rule_manager),
         }
     }
 
     /// Two sources that nobody has used.
     pub(crate) async fn new_sources(&mut self, name: &str) -> (String, String) {
-        let unique = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+        let unique = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap();
         let mut ids = Vec::new();
         for side in ["left", "right"] {
             let name = format!("{name} {side} {}", unique.as_nanos());
             let body = json!({ "name": name, "account": side, "ccy": null, "mapping": null });
-            let answer = self.rule_manager.post("/api/v1/sources", &body).await.unwrap();
+            let answer = self
+                .rule_manager
+                .post("/api/v1/sources", &body)
+                .await
+                .unwrap();
             assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
             ids.push(answer.json()["id"].as_str().unwrap().to_owned());
         }
@@ -105,11 +139,18 @@ impl Recon {
 
     pub(crate) async fn upload(&mut self, source: &str, name: &str, file: &[u8]) -> Value {
         let (kind, body) = multipart(source, name, file);
-        let answer = self.preparer.send(Method::POST, "/api/v1/uploads", &kind, body).await.unwrap();
+        let answer = self
+            .preparer
+            .send(Method::POST, "/api/v1/uploads", &kind, body)
+            .await
+            .unwrap();
         assert!(answer.status.is_success(), "{answer:?}");
         let upload = answer.json();
         let count = |key: &str| upload[key].as_u64().unwrap();
-        assert_eq!(count("rows_in"), count("accepted") + count("duplicate") + count("rejected"));
+        assert_eq!(
+            count("rows_in"),
+            count("accepted") + count("duplicate") + count("rejected")
+        );
         upload
     }
 
@@ -130,18 +171,29 @@ impl Recon {
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
         let id = answer.json()["id"].as_str().unwrap().to_owned();
         loop {
-            let answer = self.preparer.get(&format!("/api/v1/runs/{id}")).await.unwrap();
+            let answer = self
+                .preparer
+                .get(&format!("/api/v1/runs/{id}"))
+                .await
+                .unwrap();
             let run = answer.json();
             match run["status"].as_str().unwrap() {
                 "review" => return run,
-                "created" | "matching" => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+                "created" | "matching" => {
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await
+                }
                 other => panic!("the run ended as {other}: {run}"),
             }
         }
     }
 
     /// The state of every row of one side, page by page.
-    async fn states(&mut self, run: &str, side: &str, into: &mut BTreeMap<(String, String, String), usize>) {
+    async fn states(
+        &mut self,
+        run: &str,
+        side: &str,
+        into: &mut BTreeMap<(String, String, String), usize>,
+    ) {
         let mut cursor = String::new();
         loop {
             let path = format!("/api/v1/runs/{run}/items?side={side}&limit={PAGE}{cursor}");
@@ -150,7 +202,9 @@ impl Recon {
             let page = answer.json();
             for item in page["items"].as_array().unwrap() {
                 let text = |key: &str| item[key].as_str().unwrap_or_default().to_owned();
-                *into.entry((side.to_owned(), text("ext_id"), text("state"))).or_default() += 1;
+                *into
+                    .entry((side.to_owned(), text("ext_id"), text("state")))
+                    .or_default() += 1;
             }
             match page["next_cursor"].as_str() {
                 Some(next) => cursor = format!("&cursor={next}"),
@@ -174,15 +228,33 @@ fn two_files_of_100_000_rows_end_exactly_in_the_truth_file() {
         println!("run of 2 x {ROWS} rows: {} ms", run["stats"]["duration_ms"]);
         let mut states = BTreeMap::new();
         for side in ["left", "right"] {
-            recon.states(run["id"].as_str().unwrap(), side, &mut states).await;
+            recon
+                .states(run["id"].as_str().unwrap(), side, &mut states)
+                .await;
         }
         states
     });
     let total = |states: &BTreeMap<_, usize>| states.values().sum::<usize>();
-    assert!(total(&files.expected) >= 2 * ROWS * 9 / 10, "the truth holds {} rows", total(&files.expected));
-    let wrong: Vec<_> = files.expected.iter().filter(|(key, count)| states.get(*key) != Some(count)).take(10).collect();
-    assert!(wrong.is_empty(), "expected and not so, the first ten: {wrong:?}");
-    assert_eq!(total(&states), total(&files.expected), "rows that the truth does not know");
+    assert!(
+        total(&files.expected) >= 2 * ROWS * 9 / 10,
+        "the truth holds {} rows",
+        total(&files.expected)
+    );
+    let wrong: Vec<_> = files
+        .expected
+        .iter()
+        .filter(|(key, count)| states.get(*key) != Some(count))
+        .take(10)
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "expected and not so, the first ten: {wrong:?}"
+    );
+    assert_eq!(
+        total(&states),
+        total(&files.expected),
+        "rows that the truth does not know"
+    );
 }
 
 /// Socket files below `folder`.
@@ -210,12 +282,21 @@ fn the_page_its_settings_and_the_api_come_through_one_door() {
         let mut connection = Connection::open(app.address()).await.unwrap();
         let page = connection.get("/").await.unwrap();
         assert_eq!(page.status, StatusCode::OK);
-        assert!(String::from_utf8_lossy(&page.body).contains("<script"), "{page:?}");
+        assert!(
+            String::from_utf8_lossy(&page.body).contains("<script"),
+            "{page:?}"
+        );
         let settings = connection.get("/config.json").await.unwrap().json();
         assert_eq!(settings["API_BASE"], "/api/v1");
-        assert_eq!(connection.get("/api/v1/auth/me").await.unwrap().status, StatusCode::UNAUTHORIZED);
+        assert_eq!(
+            connection.get("/api/v1/auth/me").await.unwrap().status,
+            StatusCode::UNAUTHORIZED
+        );
     });
     wait_for("every replica to be ready", || {
-        app.processes().iter().all(|process| process.state == "ready").then_some(())
+        app.processes()
+            .iter()
+            .all(|process| process.state == "ready")
+            .then_some(())
     });
 }
