@@ -1,9 +1,12 @@
 //! The files of the three systems: they say everything that their documents say, and nothing that is refused.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
+
 use std::fmt::Write as _;
 use std::path::Path;
 
 use plimsoll_diag::{Finding, Severity};
+use plimsoll_model::app::Pool;
 use plimsoll_model::{App, Parsed, parse};
 
 const SYSTEMS: [(&str, &str); 3] = [
@@ -139,7 +142,7 @@ fn the_documents_numbers_of_the_reconciliation_app_are_those_of_its_file() {
     );
     assert_eq!(backend.cpu.limit.to_string(), "350m");
     assert_eq!(backend.memory.limit.to_string(), "350Mi");
-    assert_eq!(backend.needs["db"].pool.map(|pool| pool.size()), Some(2));
+    assert_eq!(backend.needs["db"].pool.map(Pool::size), Some(2));
     assert_eq!(
         (
             app.services["frontend"].scale.min,
@@ -167,5 +170,5 @@ fn development_runs_the_reconciliation_app_on_two_cores_and_ports_of_its_own() {
         (8080, 8443, false)
     );
     // 45 connections over the five replicas that a rolling change can have at once.
-    assert_eq!(backend.needs["db"].pool.map(|pool| pool.size()), Some(9));
+    assert_eq!(backend.needs["db"].pool.map(Pool::size), Some(9));
 }

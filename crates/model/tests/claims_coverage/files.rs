@@ -16,12 +16,12 @@ const FILES: [(&str, &str); 3] = [
 ];
 
 /// A path from this crate's folder.
-pub fn here(path: &str) -> PathBuf {
+pub(crate) fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
 /// Every system in production, where all of its claims are made.
-pub fn systems() -> BTreeMap<String, App> {
+pub(crate) fn systems() -> BTreeMap<String, App> {
     let read = |(name, path): (&str, &str)| {
         let text = std::fs::read_to_string(here(path)).unwrap();
         let parsed = parse(path, &text, Some("production"));

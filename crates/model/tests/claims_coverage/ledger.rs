@@ -2,23 +2,23 @@
 
 /// A sentence of a document.
 #[derive(Debug)]
-pub struct Row<'a> {
+pub(crate) struct Row<'a> {
     /// Its id: document and number.
-    pub id: &'a str,
+    pub(crate) id: &'a str,
     /// The system that the document is about.
-    pub system: &'a str,
+    pub(crate) system: &'a str,
     /// What it says.
-    pub claim: &'a str,
+    pub(crate) claim: &'a str,
     /// The number in it, or a remark.
-    pub value: &'a str,
+    pub(crate) value: &'a str,
     /// How it can be proven.
-    pub proof: &'a str,
+    pub(crate) proof: &'a str,
 }
 
 const LEDGER: &str = include_str!("../../fixtures/claims-ledger.tsv");
 
 /// Every row.
-pub fn rows() -> impl Iterator<Item = Row<'static>> {
+pub(crate) fn rows() -> impl Iterator<Item = Row<'static>> {
     LEDGER.lines().skip(1).map(|line| {
         let cells: Vec<&str> = line.split('\t').collect();
         let [id, system, _area, claim, value, proof] = cells[..] else {
@@ -35,7 +35,7 @@ pub fn rows() -> impl Iterator<Item = Row<'static>> {
 }
 
 /// The row that a claim's id belongs to: `A1-048` of `A1-048b`. None: it is no id of the documents.
-pub fn row_of(claim: &str) -> Option<&str> {
+pub(crate) fn row_of(claim: &str) -> Option<&str> {
     let bytes = claim.as_bytes();
     let shape = bytes.len() >= 6
         && bytes[0].is_ascii_uppercase()

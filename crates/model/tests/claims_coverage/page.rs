@@ -131,12 +131,12 @@ const DOCUMENTS: &[(&str, &str)] = &[
 ];
 
 /// Where the page is.
-pub fn path() -> PathBuf {
+pub(crate) fn path() -> PathBuf {
     here("../../docs/claims-coverage.md")
 }
 
 /// The whole page.
-pub fn write(systems: &BTreeMap<String, App>) -> String {
+pub(crate) fn write(systems: &BTreeMap<String, App>) -> String {
     let mut page = String::from(INTRODUCTION);
     page.push_str("| family | carried by | which |\n| --- | --- | --- |\n");
     for (family, part, how) in CARRIERS {

@@ -3,7 +3,7 @@
 use plimsoll_model::units::Quantity;
 
 /// Whether `quantity`, written `text` in the file, occurs in a row of the ledger in any usual spelling.
-pub fn occurs(quantity: &Quantity, text: &str, row: &str) -> bool {
+pub(crate) fn occurs(quantity: &Quantity, text: &str, row: &str) -> bool {
     let row = plain(row);
     spellings(quantity, text)
         .iter()
@@ -77,8 +77,7 @@ fn plain(row: &str) -> String {
         let unit = after.is_some_and(|c| c.is_ascii_lowercase() || c == '%');
         match c {
             ',' if within && after.is_some_and(|c| c.is_ascii_digit()) => {}
-            ' ' if within && unit => {}
-            '-' if within && unit => {}
+            ' ' | '-' if within && unit => {}
             '-' if within && after.is_some_and(|c| c.is_ascii_digit()) => {
                 let rest: String = chars[at + 1..].iter().collect();
                 let unit = rest
