@@ -3,6 +3,7 @@
 //! Every message is a frame of `plimsoll_stdx::net::frame`; the first one in each direction is a hello. The caller's uid must be the gateway's own, or root's.
 
 mod client;
+pub(crate) mod server;
 pub(crate) mod wire;
 
 pub use client::{Client, ControlError};

@@ -1,0 +1,241 @@
+//! One request and its answer: what must be remembered until the last byte is sent, and then counted and logged.
+
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderValue, Method, Response, Uri, Version, header};
+use http_body::{Body, Frame, SizeHint};
+
+use super::body::EdgeBody;
+use super::core::Core;
+use super::endpoint::Endpoint;
+use super::headers::{self, TRACEPARENT, X_REQUEST_ID};
+use super::route::Route;
+use super::watch::Watch;
+use crate::access_log::Line;
+
+/// The client's side of a connection.
+#[derive(Debug)]
+pub(crate) struct Client {
+    pub(crate) peer: IpAddr,
+    /// The peer's address as a header value, made once per connection.
+    pub(crate) peer_value: HeaderValue,
+    pub(crate) tls: bool,
+    pub(crate) watch: Arc<Watch>,
+}
+
+/// One request and its answer.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    pub(crate) core: Rc<Core>,
+    pub(crate) client: Rc<Client>,
+    pub(crate) started: Instant,
+    pub(crate) request_id: HeaderValue,
+    pub(crate) method: Method,
+    pub(crate) address: IpAddr,
+    pub(crate) route: Option<Arc<Route>>,
+    pub(crate) endpoint: Option<Arc<Endpoint>>,
+    pub(crate) cors_origin: Option<HeaderValue>,
+    pub(crate) retries: u32,
+    uri: Uri,
+    host: Option<HeaderValue>,
+    version: Version,
+    status: u16,
+    bytes: u64,
+    complete: bool,
+}
+
+impl Exchange {
+    /// A request has come.
+    pub(crate) fn begin(core: &Rc<Core>, client: &Rc<Client>, parts: &Parts) -> Self {
+        client.watch.begin();
+        core.in_flight.set(core.in_flight.get() + 1);
+        let request_id = parts
+            .headers
+            .get(X_REQUEST_ID)
+            .filter(|value| headers::is_request_id(value))
+            .cloned()
+            .unwrap_or_else(|| new_request_id(core));
+        Self {
+            core: Rc::clone(core),
+            client: Rc::clone(client),
+            started: Instant::now(),
+            request_id,
+            method: parts.method.clone(),
+            address: client.peer,
+            route: None,
+            endpoint: None,
+            cors_origin: None,
+            retries: 0,
+            uri: parts.uri.clone(),
+            host: parts.headers.get(header::HOST).cloned(),
+            version: parts.version,
+            status: 0,
+            bytes: 0,
+            complete: false,
+        }
+    }
+
+    /// Sets what every answer carries, and gives the answer this exchange's end to keep.
+    pub(crate) fn finish(mut self, response: Response<EdgeBody>) -> Response<Tracked> {
+        let (mut parts, body) = response.into_parts();
+        self.status = parts.status.as_u16();
+        let snapshot;
+        let fixed = match &self.route {
+            Some(route) if self.client.tls => &route.tls_headers,
+            Some(route) => &route.headers,
+            None => {
+                snapshot = self.core.snapshot();
+                snapshot.headers(self.client.tls)
+            }
+        };
+        parts.headers.reserve(fixed.len() + 4);
+        for (name, value) in fixed {
+            parts.headers.insert(name, value.clone());
+        }
+        parts.headers.insert(X_REQUEST_ID, self.request_id.clone());
+        if let Some(route) = &self.route {
+            if let Some(cors) = &route.cors {
+                cors.set(self.cors_origin.as_ref(), &mut parts.headers);
+            }
+            let cache = route
+                .cache_control
+                .as_ref()
+                .filter(|_| parts.status.is_success());
+            if let Some(cache) = cache {
+                parts.headers.insert(header::CACHE_CONTROL, cache.clone());
+            }
+        }
+        let exchange = self;
+        Response::from_parts(parts, Tracked { body, exchange })
+    }
+
+    fn count_and_log(&self) {
+        let elapsed = self.started.elapsed();
+        let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
+        let stats = match &self.route {
+            Some(route) => route.stats.as_ref(),
+            None => &self.core.shared.unrouted,
+        };
+        stats.answer(self.core.id, self.status, micros, self.bytes);
+        let since_start = self
+            .started
+            .saturating_duration_since(self.core.shared.started);
+        let since_start = u64::try_from(since_start.as_millis()).unwrap_or(0);
+        let client;
+        let client = if self.address == self.client.peer {
+            self.client.peer_value.as_bytes()
+        } else {
+            client = self.address.to_string();
+            client.as_bytes()
+        };
+        let host = match (self.uri.authority(), &self.host) {
+            (Some(authority), _) => authority.as_str().as_bytes(),
+            (None, Some(host)) => host.as_bytes(),
+            (None, None) => b"",
+        };
+        self.core.log.push(&Line {
+            unix_ms: self.core.shared.started_unix_ms + since_start,
+            request_id: self.request_id.as_bytes(),
+            client,
+            protocol: if self.version == Version::HTTP_2 {
+                "h2"
+            } else {
+                "http/1.1"
+            },
+            tls: self.client.tls,
+            method: self.method.as_str(),
+            host,
+            path: self.uri.path(),
+            status: self.status,
+            bytes: self.bytes,
+            micros,
+            route: self.route.as_ref().map_or("", |route| &route.name),
+            endpoint: self.endpoint.as_ref().map_or("", |endpoint| &endpoint.id),
+            retries: self.retries,
+            complete: self.complete,
+        });
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.client.watch.end();
+        self.core
+            .in_flight
+            .set(self.core.in_flight.get().saturating_sub(1));
+        self.count_and_log();
+    }
+}
+
+fn new_request_id(core: &Core) -> HeaderValue {
+    let id = core.random.hex_id();
+    HeaderValue::from_bytes(&id).unwrap_or(HeaderValue::from_static("0"))
+}
+
+/// A trace context for a request that came without one; not sampled, because nobody asked for it.
+pub(crate) fn set_traceparent(core: &Core, headers: &mut http::HeaderMap) {
+    if headers
+        .get(TRACEPARENT)
+        .is_some_and(headers::is_traceparent)
+    {
+        return;
+    }
+    let mut value = [b'0'; 55];
+    value[2] = b'-';
+    value[3..35].copy_from_slice(&core.random.hex_id());
+    value[35] = b'-';
+    value[36..52].copy_from_slice(&core.random.hex_half());
+    value[52] = b'-';
+    headers.remove("tracestate");
+    if let Ok(value) = HeaderValue::from_bytes(&value) {
+        headers.insert(TRACEPARENT, value);
+    }
+}
+
+/// A body that is counted on its way out and keeps its exchange until its end.
+#[derive(Debug)]
+pub(crate) struct Tracked {
+    body: EdgeBody,
+    exchange: Exchange,
+}
+
+impl Body for Tracked {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let tracked = self.get_mut();
+        let polled = Pin::new(&mut tracked.body).poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &polled
+            && let Some(data) = frame.data_ref()
+        {
+            tracked.exchange.bytes += data.len() as u64;
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for Tracked {
+    fn drop(&mut self) {
+        self.exchange.complete = self.body.is_end_stream();
+    }
+}

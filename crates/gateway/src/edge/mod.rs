@@ -1,0 +1,33 @@
+//! What happens to a request, on one core.
+//!
+//! Reading order: [`check`] and [`path`] (what a request must be), [`route`] (where it goes), [`handle`] (the way
+//! through), [`proxy`] and [`tunnel`] (to a replica and back), [`serve`] (connections), [`core`] (what a core has).
+
+pub(crate) mod balance;
+pub(crate) mod body;
+pub(crate) mod check;
+pub(crate) mod compress;
+pub(crate) mod core;
+pub(crate) mod cors;
+pub(crate) mod dial;
+pub(crate) mod endpoint;
+pub(crate) mod exchange;
+pub(crate) mod handle;
+pub(crate) mod headers;
+pub(crate) mod limit;
+pub(crate) mod maintenance;
+pub(crate) mod path;
+pub(crate) mod pool;
+pub(crate) mod problem;
+pub(crate) mod proxy;
+pub(crate) mod request_body;
+pub(crate) mod route;
+pub(crate) mod serve;
+pub(crate) mod sockets;
+pub(crate) mod stats;
+mod subject;
+pub(crate) mod timers;
+pub(crate) mod tunnel;
+pub(crate) mod upstream;
+pub(crate) mod watch;
+mod websocket;

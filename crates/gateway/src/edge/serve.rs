@@ -1,0 +1,201 @@
+//! Connections of clients: accepted, wrapped in TLS, served until they end or are told to.
+
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{HeaderValue, Request, Response};
+use hyper::body::Incoming;
+use hyper::rt::Executor;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+use super::core::Core;
+use super::exchange::{Client, Tracked};
+use super::handle::handle;
+use super::watch::{Command, Watch, Watched};
+use crate::tls::Certificates;
+
+/// Time for a handshake: three round trips over a bad mobile network, and its client's arithmetic.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// After an accept error (usually: out of descriptors) the loop waits, or it would spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Client connections of one core. 20,000 idle ones cost 0.3 GiB at 13 KiB each; beyond that new ones are closed.
+const MAX_CONNECTIONS: u64 = 20_000;
+
+/// hyper's buffer per direction; also the longest head.
+const BUFFER: usize = 16 * 1024;
+/// Headers of a request: twice what browsers send with many cookies.
+const MAX_HEADERS: usize = 100;
+/// Streams of one HTTP/2 connection at a time: what browsers open, and nginx's default.
+const MAX_STREAMS: u32 = 128;
+/// What a client may send on one stream, and on one connection, before we have read it.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// Streams that a client opened and reset before we saw them (rapid reset): beyond, the connection ends.
+const MAX_RESETS: usize = 20;
+
+/// Accepts connections until this core says farewell.
+pub(crate) async fn accept(core: Rc<Core>, listener: TcpListener, tls: Option<Arc<Certificates>>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                if core.is_draining() {
+                    return;
+                }
+                let open = &core.shared.gauges[core.id].connections;
+                if open.load(Ordering::Relaxed) < MAX_CONNECTIONS {
+                    let serving = serve(Rc::clone(&core), stream, peer, tls.clone());
+                    tokio::task::spawn_local(serving);
+                }
+            }
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+async fn serve(
+    core: Rc<Core>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<Arc<Certificates>>,
+) {
+    // Without it a response waits for the client's acknowledgement of the one before.
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let (id, watch) = core.enter();
+    match tls {
+        None => {
+            let client = client(peer, false, &watch);
+            serve_http1(&core, stream, client).await;
+        }
+        Some(certificates) => serve_tls(&core, stream, peer, (&certificates, &watch)).await,
+    }
+    core.leave(id);
+}
+
+async fn serve_tls(
+    core: &Rc<Core>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    (certificates, watch): (&Certificates, &Arc<Watch>),
+) {
+    let Some(config) = certificates.config() else {
+        core.shared.tls_failures.fetch_add(1, Ordering::Relaxed);
+        return;
+    };
+    let handshake = TlsAcceptor::from(config).accept(stream);
+    let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, handshake).await else {
+        core.shared.tls_failures.fetch_add(1, Ordering::Relaxed);
+        return;
+    };
+    let client = client(peer, true, watch);
+    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        serve_http2(core, stream, client).await;
+    } else {
+        serve_http1(core, stream, client).await;
+    }
+}
+
+fn client(peer: SocketAddr, tls: bool, watch: &Arc<Watch>) -> Rc<Client> {
+    let peer = peer.ip().to_canonical();
+    let peer_value = HeaderValue::try_from(peer.to_string());
+    Rc::new(Client {
+        peer,
+        peer_value: peer_value.unwrap_or(HeaderValue::from_static("unknown")),
+        tls,
+        watch: Arc::clone(watch),
+    })
+}
+
+async fn serve_http1<S>(core: &Rc<Core>, stream: S, client: Rc<Client>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let watch = Arc::clone(&client.watch);
+    let io = TokioIo::new(Watched::new(stream, Arc::clone(&watch)));
+    let answering = answering(core, client);
+    let connection = http1::Builder::new()
+        .max_buf_size(BUFFER)
+        .max_headers(MAX_HEADERS)
+        // The sweep bounds heads, bodies and idleness without a timer per request.
+        .header_read_timeout(None)
+        .serve_connection(io, service_fn(answering))
+        .with_upgrades();
+    let graceful = |connection: Pin<&mut http1::UpgradeableConnection<_, _>>| {
+        connection.graceful_shutdown();
+    };
+    until_told(connection, graceful, &watch).await;
+}
+
+async fn serve_http2<S>(core: &Rc<Core>, stream: S, client: Rc<Client>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let watch = Arc::clone(&client.watch);
+    let io = TokioIo::new(Watched::new(stream, Arc::clone(&watch)));
+    let answering = answering(core, client);
+    let connection = http2::Builder::new(Local)
+        .max_concurrent_streams(MAX_STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_header_list_size(u32::try_from(BUFFER).unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(MAX_RESETS)
+        .enable_connect_protocol()
+        .serve_connection(io, service_fn(answering));
+    let graceful =
+        |connection: Pin<&mut http2::Connection<_, _, Local>>| connection.graceful_shutdown();
+    until_told(connection, graceful, &watch).await;
+}
+
+fn answering(
+    core: &Rc<Core>,
+    client: Rc<Client>,
+) -> impl Fn(Request<Incoming>) -> Pin<Box<dyn Future<Output = Result<Response<Tracked>, Infallible>>>>
++ use<> {
+    let core = Rc::clone(core);
+    move |request| Box::pin(handle(Rc::clone(&core), Rc::clone(&client), request))
+}
+
+/// Drives a connection to its end, or to the one that its watch asks for.
+async fn until_told<C: Future>(connection: C, graceful: impl Fn(Pin<&mut C>), watch: &Watch) {
+    let mut connection = pin!(connection);
+    let mut closing = false;
+    poll_fn(|context: &mut Context<'_>| {
+        match watch.command(context) {
+            Command::None => {}
+            Command::Close if closing => {}
+            Command::Close => {
+                closing = true;
+                graceful(connection.as_mut());
+            }
+            Command::Abort => return Poll::Ready(()),
+        }
+        // How a connection ends is the client's business; its requests are logged one by one.
+        connection.as_mut().poll(context).map(|_| ())
+    })
+    .await;
+}
+
+/// Runs the streams of HTTP/2 connections on their own core.
+#[derive(Debug, Clone, Copy)]
+struct Local;
+
+impl<F: Future + 'static> Executor<F> for Local {
+    fn execute(&self, future: F) {
+        tokio::task::spawn_local(async move {
+            future.await;
+        });
+    }
+}

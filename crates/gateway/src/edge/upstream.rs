@@ -1,0 +1,139 @@
+//! One attempt: a connection to one replica, the request, the answer's head.
+
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+
+use super::core::Core;
+use super::dial::dial;
+use super::endpoint::Endpoint;
+use super::pool::{Lease, Sender};
+use super::request_body::{Progress, RequestBody};
+use super::timers::Elapsed;
+use crate::snapshot::pool_key;
+
+/// Time for opening a connection. On this machine it takes microseconds; a full accept queue answers after its
+/// retransmission, which is a second.
+pub(crate) const CONNECT: Duration = Duration::from_secs(2);
+/// A head of an answer that is longer is an error of the replica.
+const MAX_HEAD: usize = 64 * 1024;
+/// As the server's side.
+const BUFFER: usize = 64 * 1024;
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(crate) enum AttemptError {
+    /// No connection: nothing was sent, any request may go elsewhere.
+    Connect(io::Error),
+    /// The connection was closed before the request was written; here it is back.
+    Unsent(Request<RequestBody>),
+    /// The connection broke after it was (perhaps) written. `reused` connections may just have been too old.
+    Lost {
+        /// Whether the connection served a request before.
+        reused: bool,
+    },
+    /// No head in time.
+    Late,
+}
+
+/// A replica and the way to it.
+#[derive(Debug, Clone)]
+pub(crate) struct Choice {
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) port: String,
+}
+
+impl Choice {
+    fn pool(&self) -> u64 {
+        let port = self
+            .endpoint
+            .ports
+            .keys()
+            .position(|name| *name == self.port);
+        pool_key(self.endpoint.key, port.unwrap_or(0) as u64)
+    }
+}
+
+/// A connection: an idle one unless `fresh`, or a new one.
+pub(crate) async fn lease(core: &Rc<Core>, choice: &Choice, fresh: bool) -> io::Result<Lease> {
+    let key = choice.pool();
+    let idle = if fresh {
+        None
+    } else {
+        core.pools.take(key).await
+    };
+    let reused = idle.is_some();
+    let sender = match idle {
+        Some(sender) => sender,
+        None => connect(core, choice).await?,
+    };
+    Ok(Lease {
+        pools: Rc::clone(&core.pools),
+        key,
+        sender: Some(sender),
+        reused,
+        progress: None,
+        in_flight: Some(choice.endpoint.begin()),
+    })
+}
+
+async fn connect(core: &Rc<Core>, choice: &Choice) -> io::Result<Sender> {
+    let address = choice.endpoint.ports.get(&choice.port);
+    let address = address.ok_or_else(|| io::Error::other("the replica has no such port"))?;
+    let start = core.timers.now();
+    let opened = core.timers.within(CONNECT, || start, dial(address)).await;
+    let stream = opened.unwrap_or_else(|Elapsed| Err(io::ErrorKind::TimedOut.into()))?;
+    let handshake = builder().handshake(TokioIo::new(stream)).await;
+    let (sender, connection) = handshake.map_err(io::Error::other)?;
+    // The task ends with its connection; what went wrong on it is told to the request that was on it.
+    tokio::task::spawn_local(async move {
+        let _ = connection.await;
+    });
+    Ok(sender)
+}
+
+/// The client's settings.
+pub(crate) fn builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.max_buf_size(BUFFER).max_header_size(MAX_HEAD);
+    builder
+}
+
+/// Sends a request and waits for the answer's head.
+pub(crate) async fn send(
+    core: &Rc<Core>,
+    lease: &mut Lease,
+    request: Request<RequestBody>,
+    progress: Option<&Rc<Progress>>,
+    timeout: Duration,
+) -> Result<Response<Incoming>, AttemptError> {
+    lease.progress = progress.cloned();
+    let Some(sender) = &mut lease.sender else {
+        return Err(AttemptError::Lost { reused: false });
+    };
+    let start = core.timers.now();
+    let last = || progress.map_or(start, |progress| progress.last.get().max(start));
+    let sent = sender.try_send_request(request);
+    match core.timers.within(timeout, last, sent).await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(mut error)) => {
+            lease.failed();
+            Err(match error.take_message() {
+                Some(request) => AttemptError::Unsent(request),
+                None => AttemptError::Lost {
+                    reused: lease.reused,
+                },
+            })
+        }
+        Err(Elapsed) => {
+            lease.failed();
+            Err(AttemptError::Late)
+        }
+    }
+}

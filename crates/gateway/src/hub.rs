@@ -1,0 +1,484 @@
+//! The control side: takes documents, keeps them, swaps snapshots on all cores, probes, drains.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex as SyncMutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use plimsoll_bundle::Digest;
+use plimsoll_bundle::endpoints::Endpoints;
+use plimsoll_bundle::local::{DrainSpec, GatewayTable, TlsVersion};
+use tokio::sync::{Mutex, Notify, mpsc, oneshot};
+use tokio::task::spawn_blocking;
+use tokio::time::{sleep, timeout};
+
+use crate::control::{Drained, Health, Refusal};
+use crate::edge::core::{Command, Shared};
+use crate::edge::endpoint::Endpoint;
+use crate::files::Folder;
+use crate::health::Probers;
+use crate::snapshot::{Registry, Snapshot, artefacts};
+use crate::stored::{self, StoredTable};
+use crate::tls::Certificates;
+
+/// A core that does not take a snapshot within this is stuck; the others have it already.
+const SWAP: Duration = Duration::from_secs(5);
+/// Notes kept for the status.
+const MAX_NOTES: usize = 20;
+/// How often a drain looks.
+const DRAIN_LOOK: Duration = Duration::from_millis(20);
+
+/// A refusal with its words.
+pub(crate) type Refused = (Refusal, String);
+
+/// The control side of a running gateway.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    pub(crate) dir: PathBuf,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) certificates: Arc<Certificates>,
+    /// Woken when the gateway is to end.
+    pub(crate) ending: Notify,
+    cores: SyncMutex<Vec<mpsc::Sender<Command>>>,
+    current: RwLock<Arc<Snapshot>>,
+    notes: SyncMutex<Vec<String>>,
+    state: Mutex<State>,
+    draining: std::sync::atomic::AtomicBool,
+}
+
+#[derive(Debug)]
+struct State {
+    registry: Registry,
+    probers: Probers,
+    epoch: u64,
+    table: Option<StoredTable>,
+    endpoints: Endpoints,
+}
+
+/// Generations and epoch, for a hello.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Generations {
+    pub(crate) table: u64,
+    pub(crate) endpoints: u64,
+    pub(crate) epoch: u64,
+}
+
+impl Hub {
+    /// A hub for the gateway in `dir`, with nothing in force.
+    pub(crate) fn new(dir: &Path, shared: Arc<Shared>) -> Self {
+        let cores = shared.gauges.len();
+        Self {
+            dir: dir.to_owned(),
+            shared,
+            certificates: Arc::new(Certificates::new(&dir.join("tls"))),
+            ending: Notify::new(),
+            cores: SyncMutex::default(),
+            current: RwLock::default(),
+            notes: SyncMutex::default(),
+            state: Mutex::new(State {
+                registry: Registry::new(cores),
+                probers: Probers::default(),
+                epoch: 0,
+                table: None,
+                endpoints: Endpoints::empty(),
+            }),
+            draining: false.into(),
+        }
+    }
+
+    /// Puts the last good documents in force, and notes what is wrong with the others. No core runs yet.
+    pub(crate) async fn recover(&self) {
+        let dir = self.dir.clone();
+        let read =
+            spawn_blocking(move || (stored::read_tables(&dir), stored::read_endpoints(&dir)));
+        let Ok(((tables, errors), endpoints)) = read.await else {
+            self.note("the stored documents could not be read".to_owned());
+            return;
+        };
+        for error in errors {
+            self.note(format!("{error}; using the one before"));
+        }
+        let mut state = self.state.lock().await;
+        match endpoints {
+            Ok(endpoints) => state.endpoints = endpoints.unwrap_or_else(Endpoints::empty),
+            Err(error) => self.note(format!("{error}; no replica is known until the next put")),
+        }
+        for stored in tables {
+            let endpoints = state.endpoints.clone();
+            if let Err(error) = read_folders(&mut state.registry, &stored.table, &endpoints).await {
+                self.note(error);
+            }
+            match state.registry.compile(&stored.table, &endpoints) {
+                Ok(snapshot) => {
+                    state.epoch = stored.epoch;
+                    state.probers.follow(&stored.table, &snapshot);
+                    self.refresh_certificates(stored.table.tls.min).await;
+                    state.table = Some(stored);
+                    self.set_current(snapshot);
+                    return;
+                }
+                Err(error) => self.note(format!("a stored table cannot be used: {error}")),
+            }
+        }
+    }
+
+    /// Waits until every replica was probed once, but not for long: those that do not answer get no traffic anyway.
+    pub(crate) async fn first_probes(&self, at_most: Duration) {
+        let snapshot = self.current();
+        let all_probed = async {
+            let unknown =
+                |listed: &crate::snapshot::Listed| listed.endpoint.health() == Health::Unknown;
+            while snapshot.endpoints.iter().any(unknown) {
+                sleep(Duration::from_millis(2)).await;
+            }
+        };
+        // Late ones join when their probe succeeds.
+        let _ = timeout(at_most, all_probed).await;
+    }
+
+    /// The snapshot in force.
+    pub(crate) fn current(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn set_current(&self, snapshot: Snapshot) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+    }
+
+    /// A core that runs from now on.
+    pub(crate) fn add_core(&self, commands: mpsc::Sender<Command>) {
+        self.cores
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(commands);
+    }
+
+    fn cores(&self) -> Vec<mpsc::Sender<Command>> {
+        self.cores
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// What a person should know.
+    pub(crate) fn note(&self, text: String) {
+        let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
+        if notes.len() < MAX_NOTES && !notes.contains(&text) {
+            notes.push(text);
+        }
+    }
+
+    /// The notes so far.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let mut notes = self
+            .notes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        notes.extend(
+            self.certificates
+                .error()
+                .filter(|_| self.certificates.status().is_some()),
+        );
+        notes
+    }
+
+    /// Generations in force.
+    pub(crate) async fn generations(&self) -> Generations {
+        let state = self.state.lock().await;
+        Generations {
+            table: state.table.as_ref().map_or(0, |stored| stored.generation),
+            endpoints: state.endpoints.generation,
+            epoch: state.epoch,
+        }
+    }
+
+    /// Whether the gateway says farewell.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// Puts a table in force: judged, stored, swapped on all cores, in this order.
+    pub(crate) async fn put_table(
+        &self,
+        epoch: u64,
+        generation: u64,
+        table: GatewayTable,
+    ) -> Result<(), Refused> {
+        let checked = table
+            .header
+            .ensure(GatewayTable::FORMAT, GatewayTable::VERSION);
+        checked.map_err(|error| (Refusal::Invalid, error.to_string()))?;
+        let mut state = self.state.lock().await;
+        state.fence(epoch)?;
+        if let Some(known) = &state.table {
+            if generation == known.generation && table == known.table {
+                return Ok(());
+            }
+            if generation <= known.generation {
+                return Err(stale("table", generation, known.generation));
+            }
+        }
+        let endpoints = state.endpoints.clone();
+        read_folders(&mut state.registry, &table, &endpoints)
+            .await
+            .map_err(|error| (Refusal::Invalid, error))?;
+        let snapshot = state
+            .registry
+            .compile(&table, &endpoints)
+            .map_err(|error| (Refusal::Invalid, error.to_string()))?;
+        let stored = StoredTable::new(state.epoch, generation, table);
+        let (dir, writing) = (self.dir.clone(), stored.clone());
+        store(spawn_blocking(move || stored::write_table(&dir, &writing)).await)?;
+        state.probers.follow(&stored.table, &snapshot);
+        self.refresh_certificates(stored.table.tls.min).await;
+        state.table = Some(stored);
+        self.swap(snapshot).await;
+        Ok(())
+    }
+
+    /// Puts an endpoints document in force; as [`Hub::put_table`].
+    pub(crate) async fn put_endpoints(
+        &self,
+        epoch: u64,
+        endpoints: Endpoints,
+    ) -> Result<(), Refused> {
+        let checked = endpoints
+            .header
+            .ensure(Endpoints::FORMAT, Endpoints::VERSION);
+        checked.map_err(|error| (Refusal::Invalid, error.to_string()))?;
+        let mut state = self.state.lock().await;
+        state.fence(epoch)?;
+        let known = state.endpoints.generation;
+        if endpoints == state.endpoints {
+            return Ok(());
+        }
+        if endpoints.generation <= known {
+            return Err(stale("endpoints", endpoints.generation, known));
+        }
+        let table = state.table.clone();
+        let snapshot = match &table {
+            Some(stored) => {
+                read_folders(&mut state.registry, &stored.table, &endpoints)
+                    .await
+                    .map_err(|error| (Refusal::Invalid, error))?;
+                let compiled = state.registry.compile(&stored.table, &endpoints);
+                Some(compiled.map_err(|error| (Refusal::Invalid, error.to_string()))?)
+            }
+            None => None,
+        };
+        let (dir, writing) = (self.dir.clone(), endpoints.clone());
+        store(spawn_blocking(move || stored::write_endpoints(&dir, &writing)).await)?;
+        state.endpoints = endpoints;
+        if let (Some(stored), Some(snapshot)) = (table, snapshot) {
+            state.probers.follow(&stored.table, &snapshot);
+            self.swap(snapshot).await;
+        }
+        Ok(())
+    }
+
+    async fn swap(&self, snapshot: Snapshot) {
+        self.set_current(snapshot);
+        let mut waiting = Vec::new();
+        for core in self.cores() {
+            let (done, swapped) = oneshot::channel();
+            if core.send(Command::Swap(self.current(), done)).await.is_ok() {
+                waiting.push(swapped);
+            }
+        }
+        for swapped in waiting {
+            if timeout(SWAP, swapped).await.is_err() {
+                self.note("a core did not take a new table in time".to_owned());
+            }
+        }
+    }
+
+    /// Looks for a new certificate.
+    pub(crate) async fn refresh_certificates(&self, min: TlsVersion) {
+        let certificates = Arc::clone(&self.certificates);
+        // A panic there would leave the old certificate in force.
+        let _ = spawn_blocking(move || certificates.refresh(min)).await;
+    }
+
+    /// Looks for a new certificate and forgets rate-limited clients, for as long as the gateway runs.
+    pub(crate) async fn keep_house(self: Arc<Self>) {
+        loop {
+            sleep(Duration::from_secs(1)).await;
+            let state = self.state.lock().await;
+            let tls = state.table.as_ref().map(|stored| {
+                let listens = stored.table.listeners.https.is_some();
+                (stored.table.tls.min, listens)
+            });
+            let now = self.shared.nanoseconds(Instant::now());
+            for (_, limiter) in state.registry.limiters() {
+                limiter.forget_expired(now);
+            }
+            drop(state);
+            if let Some((min, true)) = tls {
+                self.refresh_certificates(min).await;
+            }
+        }
+    }
+
+    /// Clients that the rate limits remember, by limit.
+    pub(crate) async fn limited_clients(&self) -> Vec<(String, usize)> {
+        let state = self.state.lock().await;
+        let count = |(name, limiter): (&String, &Arc<_>)| {
+            let limiter: &crate::edge::limit::Limiter = limiter;
+            (name.clone(), limiter.clients())
+        };
+        state.registry.limiters().map(count).collect()
+    }
+
+    /// The port of the metrics listener, where the table wants one.
+    pub(crate) async fn metrics_port(&self) -> Option<u16> {
+        let state = self.state.lock().await;
+        state
+            .table
+            .as_ref()
+            .and_then(|stored| stored.table.listeners.metrics)
+    }
+
+    /// Says farewell to one replica; see [`crate::control::Client::drain`].
+    pub(crate) async fn drain(&self, id: &str) -> Result<Drained, Refused> {
+        let snapshot = self.current();
+        let listed = snapshot
+            .endpoints
+            .iter()
+            .find(|listed| listed.endpoint.id == id);
+        let Some(listed) = listed else {
+            return Err((Refusal::Unknown, format!("there is no endpoint `{id}`")));
+        };
+        let endpoint = &listed.endpoint;
+        let budget = self.budget_of(endpoint).await;
+        endpoint.start_drain();
+        let start = Instant::now();
+        let sockets = Duration::from_millis(budget.sockets_ms);
+        for core in self.cores() {
+            let endpoint = endpoint.key;
+            let command = Command::CloseSockets {
+                endpoint,
+                budget: sockets,
+            };
+            // A core that is gone has no sockets.
+            let _ = core.send(command).await;
+        }
+        let requests = Duration::from_millis(budget.requests_ms);
+        loop {
+            let (left, open) = (endpoint.in_flight(), endpoint.sockets());
+            let elapsed = start.elapsed();
+            let requests_over = left == 0 || elapsed >= requests;
+            let sockets_over = open == 0 || elapsed >= sockets;
+            if requests_over && sockets_over {
+                return Ok(Drained {
+                    requests_left: left,
+                    sockets_left: open,
+                    waited_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
+                });
+            }
+            sleep(DRAIN_LOOK).await;
+        }
+    }
+
+    async fn budget_of(&self, endpoint: &Endpoint) -> DrainSpec {
+        let state = self.state.lock().await;
+        let table = state.table.as_ref().map(|stored| &stored.table);
+        let service = table.and_then(|table| table.services.get(&endpoint.service));
+        service.map_or(NO_BUDGET, |service| service.drain)
+    }
+
+    /// Says farewell to all clients and waits for the cores, for the longest budgets of the table.
+    pub(crate) async fn drain_all(&self) {
+        self.draining
+            .store(true, std::sync::atomic::Ordering::Relaxed);
+        let (requests, sockets) = {
+            let state = self.state.lock().await;
+            let services = state
+                .table
+                .iter()
+                .flat_map(|stored| stored.table.services.values());
+            services.fold((0, 0), |(requests, sockets), service| {
+                let drain = service.drain;
+                (
+                    requests.max(drain.requests_ms),
+                    sockets.max(drain.sockets_ms),
+                )
+            })
+        };
+        let mut waiting = Vec::new();
+        for core in self.cores() {
+            let (done, drained) = oneshot::channel();
+            let command = Command::Drain {
+                requests: Duration::from_millis(requests),
+                sockets: Duration::from_millis(sockets),
+                done,
+            };
+            if core.send(command).await.is_ok() {
+                waiting.push(drained);
+            }
+        }
+        for drained in waiting {
+            // A core that is gone has nothing to wait for.
+            let _ = drained.await;
+        }
+    }
+}
+
+const NO_BUDGET: DrainSpec = DrainSpec {
+    requests_ms: 0,
+    sockets_ms: 0,
+    grace_ms: 0,
+};
+
+impl State {
+    /// Lets the newest epoch through and no older one.
+    fn fence(&mut self, epoch: u64) -> Result<(), Refused> {
+        if epoch < self.epoch {
+            let message = format!("epoch {epoch} is over: epoch {} has spoken", self.epoch);
+            return Err((Refusal::StaleEpoch, message));
+        }
+        self.epoch = epoch;
+        Ok(())
+    }
+}
+
+fn stale(what: &str, generation: u64, known: u64) -> Refused {
+    let message = format!("generation {generation} of the {what} is not above {known}");
+    (Refusal::StaleGeneration, message)
+}
+
+fn store<E: std::fmt::Display, J>(written: Result<Result<(), E>, J>) -> Result<(), Refused> {
+    match written {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => Err((Refusal::Storage, error.to_string())),
+        Err(_) => Err((Refusal::Storage, "the write was broken off".to_owned())),
+    }
+}
+
+/// Reads the folders that the table serves, the endpoints document names, and the registry does not have.
+async fn read_folders(
+    registry: &mut Registry,
+    table: &GatewayTable,
+    endpoints: &Endpoints,
+) -> Result<(), String> {
+    let missing: Vec<(Digest, PathBuf)> = artefacts(table)
+        .into_iter()
+        .filter(|digest| !registry.has_folder(digest))
+        .filter_map(|digest| Some((digest.clone(), endpoints.files.get(digest)?.clone())))
+        .collect();
+    for (digest, path) in missing {
+        let read = spawn_blocking(move || Folder::read(&path)).await;
+        let folder = read.map_err(|error| error.to_string())?;
+        registry.keep_folder(digest, folder.map_err(|error| described(&error))?);
+    }
+    Ok(())
+}
+
+fn described(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,442 @@
+//! Table and endpoints, ready for use: immutable, swapped as a whole.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method};
+use plimsoll_bundle::Digest;
+use plimsoll_bundle::endpoints::{Endpoints, Traffic};
+use plimsoll_bundle::local::{
+    Destination, Encoding, GatewayTable, HeaderValue as HeaderSpec, RouteSpec,
+};
+use sha2::Digest as _;
+
+use crate::cidr::{self, Cidr, CidrError};
+use crate::edge::balance::Replica;
+use crate::edge::cors::Cors;
+use crate::edge::endpoint::Endpoint;
+use crate::edge::limit::Limiter;
+use crate::edge::path;
+use crate::edge::route::{Files, Route, Router, Service, Target};
+use crate::edge::stats::RouteStats;
+use crate::files::Folder;
+
+/// Ports per replica that can have a pool of their own.
+const POOLS_PER_ENDPOINT: u64 = 256;
+
+type Headers = Vec<(HeaderName, HeaderValue)>;
+
+/// What one core routes by.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshot {
+    pub(crate) router: Router,
+    pub(crate) routes: Vec<Arc<Route>>,
+    pub(crate) endpoints: Vec<Listed>,
+    pub(crate) trusted: Vec<Cidr>,
+    pub(crate) allow: Vec<Cidr>,
+    pub(crate) maintenance: Option<Maintenance>,
+    /// The port that plain requests are sent to.
+    pub(crate) redirect: Option<u16>,
+    pub(crate) compress: Vec<Encoding>,
+    /// Whether a table was ever put.
+    pub(crate) has_table: bool,
+    headers: Headers,
+    tls_headers: Headers,
+    pools: HashSet<u64>,
+}
+
+/// An endpoint with what the endpoints document says of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Listed {
+    pub(crate) endpoint: Arc<Endpoint>,
+    pub(crate) weight: u32,
+    pub(crate) traffic: Traffic,
+}
+
+/// Everybody but a few sees a page instead of the app.
+#[derive(Debug)]
+pub(crate) struct Maintenance {
+    pub(crate) retry_after_s: u64,
+    pub(crate) allow: Vec<Cidr>,
+}
+
+/// What is wrong with a table.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TableError {
+    /// A network.
+    #[error("{of}: {source}")]
+    Network {
+        /// Where.
+        of: String,
+        /// Which.
+        source: CidrError,
+    },
+    /// A header's name or value.
+    #[error("{of}: `{text}` cannot stand in a header")]
+    Header {
+        /// Where.
+        of: String,
+        /// What.
+        text: String,
+    },
+    /// A name that leads nowhere.
+    #[error("route `{route}` names {kind} `{name}`, which the table does not have")]
+    Missing {
+        /// The route.
+        route: String,
+        /// What kind of thing.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// A path that no request can match.
+    #[error("route `{route}` has the path `{path}`, which is not in its normal form")]
+    Path {
+        /// The route.
+        route: String,
+        /// The path.
+        path: String,
+    },
+}
+
+/// What survives from one snapshot to the next: counters, buckets, replicas' health.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    cores: usize,
+    limiters: HashMap<String, Arc<Limiter>>,
+    stats: HashMap<String, Arc<RouteStats>>,
+    endpoints: HashMap<String, Weak<Endpoint>>,
+    folders: HashMap<Digest, Arc<Folder>>,
+}
+
+impl Registry {
+    /// Nothing yet.
+    pub(crate) fn new(cores: usize) -> Self {
+        Self {
+            cores,
+            limiters: HashMap::new(),
+            stats: HashMap::new(),
+            endpoints: HashMap::new(),
+            folders: HashMap::new(),
+        }
+    }
+
+    /// Whether a folder was read already.
+    pub(crate) fn has_folder(&self, digest: &Digest) -> bool {
+        self.folders.contains_key(digest)
+    }
+
+    /// Keeps a folder.
+    pub(crate) fn keep_folder(&mut self, digest: Digest, folder: Folder) {
+        self.folders.insert(digest, Arc::new(folder));
+    }
+
+    /// The limiters in use, by name.
+    pub(crate) fn limiters(&self) -> impl Iterator<Item = (&String, &Arc<Limiter>)> {
+        self.limiters.iter()
+    }
+
+    fn endpoint(
+        &mut self,
+        service: &str,
+        document: &plimsoll_bundle::endpoints::Endpoint,
+    ) -> Arc<Endpoint> {
+        let known = self.endpoints.get(&document.id).and_then(Weak::upgrade);
+        let same = known.filter(|known| known.ports == document.ports && known.service == service);
+        let endpoint = same.unwrap_or_else(|| Arc::new(Endpoint::new(service, document)));
+        self.endpoints
+            .insert(document.id.clone(), Arc::downgrade(&endpoint));
+        endpoint
+    }
+
+    /// Makes a snapshot and forgets what it does not need.
+    pub(crate) fn compile(
+        &mut self,
+        table: &GatewayTable,
+        endpoints: &Endpoints,
+    ) -> Result<Snapshot, TableError> {
+        self.keep_limiters(table);
+        let (listed, replicas) = self.list(endpoints);
+        let shared = |of: &str, tls| compile_headers(of, &table.headers, &[], tls);
+        let context = Context {
+            table,
+            replicas: &replicas,
+        };
+        let mut routes = Vec::with_capacity(table.routes.len());
+        for spec in &table.routes {
+            routes.push(Arc::new(self.compile_route(spec, &context)?));
+        }
+        let networks = |of: &str, texts: &[String]| {
+            let of = of.to_owned();
+            cidr::parse_all(texts).map_err(|source| TableError::Network { of, source })
+        };
+        let maintenance = match &table.maintenance {
+            Some(spec) => Some(Maintenance {
+                retry_after_s: spec.retry_after_s,
+                allow: networks("maintenance", &spec.allow)?,
+            }),
+            None => None,
+        };
+        let pools = replicas.values().flatten().flat_map(|replica| {
+            let key = replica.endpoint.key;
+            (0..replica.endpoint.ports.len() as u64).map(move |port| pool_key(key, port))
+        });
+        let snapshot = Snapshot {
+            router: Router::new(&routes),
+            trusted: networks("trusted", &table.trusted)?,
+            allow: networks("allow", &table.allow)?,
+            maintenance,
+            redirect: table.listeners.https.filter(|_| table.tls.redirect),
+            compress: table.compress.clone(),
+            has_table: true,
+            headers: shared("headers", false)?,
+            tls_headers: shared("headers", true)?,
+            pools: pools.collect(),
+            endpoints: listed,
+            routes,
+        };
+        self.forget(table);
+        Ok(snapshot)
+    }
+
+    fn keep_limiters(&mut self, table: &GatewayTable) {
+        for (name, rule) in &table.limits {
+            let same = self
+                .limiters
+                .get(name)
+                .is_some_and(|limiter| limiter.rule() == rule);
+            if !same {
+                self.limiters
+                    .insert(name.clone(), Arc::new(Limiter::new(rule.clone())));
+            }
+        }
+    }
+
+    fn list(&mut self, document: &Endpoints) -> (Vec<Listed>, BTreeMap<String, Vec<Replica>>) {
+        let mut listed = Vec::new();
+        let mut by_service = BTreeMap::new();
+        for (service, endpoints) in &document.services {
+            let releases: BTreeSet<&str> = endpoints
+                .iter()
+                .map(|endpoint| endpoint.release.as_str())
+                .collect();
+            let mut replicas = Vec::with_capacity(endpoints.len());
+            for spec in endpoints {
+                let endpoint = self.endpoint(service, spec);
+                match spec.traffic {
+                    Traffic::Admitted => endpoint.end_drain(),
+                    Traffic::Draining => endpoint.start_drain(),
+                }
+                listed.push(Listed {
+                    endpoint: Arc::clone(&endpoint),
+                    weight: spec.weight,
+                    traffic: spec.traffic,
+                });
+                let before = |release: &&&str| **release < spec.release.as_str();
+                replicas.push(Replica {
+                    weight: spec.weight,
+                    release: releases.iter().filter(before).count(),
+                    admitted: spec.traffic == Traffic::Admitted,
+                    endpoint,
+                });
+            }
+            by_service.insert(service.clone(), replicas);
+        }
+        (listed, by_service)
+    }
+
+    fn compile_route(
+        &mut self,
+        spec: &RouteSpec,
+        context: &Context<'_>,
+    ) -> Result<Route, TableError> {
+        let of = format!("route `{}`", spec.name);
+        let table = context.table;
+        let limiter = match &spec.limit {
+            Some(name) => Some(self.limiters.get(name).map(Arc::clone).ok_or_else(|| {
+                TableError::Missing {
+                    route: spec.name.clone(),
+                    kind: "limit",
+                    name: name.clone(),
+                }
+            })?),
+            None => None,
+        };
+        if path::normalise(&spec.path).as_deref() != Ok(spec.path.as_str()) {
+            let (route, path) = (spec.name.clone(), spec.path.clone());
+            return Err(TableError::Path { route, path });
+        }
+        let header = |text: &str| TableError::Header {
+            of: of.clone(),
+            text: text.to_owned(),
+        };
+        let cors = match &spec.cors {
+            Some(cors) => Some(Cors::try_new(cors).map_err(|_| header("cors"))?),
+            None => None,
+        };
+        let methods: Result<Vec<Method>, _> = spec.methods.iter().map(|m| m.parse()).collect();
+        let cache_control = match &spec.cache_control {
+            Some(value) => Some(HeaderValue::try_from(value).map_err(|_| header(value))?),
+            None => None,
+        };
+        let cores = self.cores;
+        let stats = self.stats.entry(spec.name.clone());
+        let stats = Arc::clone(stats.or_insert_with(|| Arc::new(RouteStats::new(cores))));
+        Ok(Route {
+            name: spec.name.clone(),
+            hosts: spec.hosts.clone(),
+            path: spec.path.clone(),
+            exact: spec.exact,
+            methods: methods.map_err(|_| header("methods"))?,
+            strip: spec.strip,
+            target: self.compile_target(spec, context)?,
+            limiter,
+            body_bytes: spec.body_bytes,
+            timeout: Duration::from_millis(spec.timeout_ms),
+            cors,
+            upgrade: spec.upgrade,
+            allow: cidr::parse_all(&spec.allow).map_err(|source| TableError::Network {
+                of: of.clone(),
+                source,
+            })?,
+            headers: compile_headers(&of, &table.headers, &spec.headers, false)?,
+            tls_headers: compile_headers(&of, &table.headers, &spec.headers, true)?,
+            stream: spec.stream,
+            cache_control,
+            stats,
+        })
+    }
+
+    fn compile_target(
+        &self,
+        spec: &RouteSpec,
+        context: &Context<'_>,
+    ) -> Result<Target, TableError> {
+        match &spec.to {
+            Destination::Service { service, port } => {
+                let known = context.table.services.get(service);
+                let known = known.ok_or_else(|| TableError::Missing {
+                    route: spec.name.clone(),
+                    kind: "service",
+                    name: service.clone(),
+                })?;
+                let replicas = context.replicas.get(service).into_iter().flatten();
+                let with_port =
+                    replicas.filter(|replica| replica.endpoint.ports.contains_key(port));
+                Ok(Target::Service(Service {
+                    name: service.clone(),
+                    port: port.clone(),
+                    replicas: with_port.cloned().collect(),
+                    sockets_budget: Duration::from_millis(known.drain.sockets_ms),
+                }))
+            }
+            Destination::Files {
+                artefact,
+                spa,
+                settings,
+                ..
+            } => {
+                let age = context.table.cache_hashed_s;
+                Ok(Target::Files(Files {
+                    folder: self.folders.get(artefact).map(Arc::clone),
+                    spa: spa.clone(),
+                    settings: (!settings.is_empty()).then(|| settings_document(settings)),
+                    immutable: HeaderValue::try_from(format!("public, max-age={age}, immutable"))
+                        .unwrap_or(HeaderValue::from_static("no-cache")),
+                }))
+            }
+        }
+    }
+
+    fn forget(&mut self, table: &GatewayTable) {
+        self.limiters
+            .retain(|name, _| table.limits.contains_key(name));
+        self.endpoints
+            .retain(|_, endpoint| endpoint.strong_count() > 0);
+        let routes: HashSet<&str> = table
+            .routes
+            .iter()
+            .map(|route| route.name.as_str())
+            .collect();
+        self.stats.retain(|name, _| routes.contains(name.as_str()));
+        let used = artefacts(table);
+        self.folders.retain(|digest, _| used.contains(digest));
+    }
+}
+
+struct Context<'a> {
+    table: &'a GatewayTable,
+    replicas: &'a BTreeMap<String, Vec<Replica>>,
+}
+
+impl Snapshot {
+    /// Headers of answers that belong to no route.
+    pub(crate) fn headers(&self, tls: bool) -> &Headers {
+        if tls {
+            &self.tls_headers
+        } else {
+            &self.headers
+        }
+    }
+
+    /// Whether a pool belongs to a replica of this snapshot.
+    pub(crate) fn knows_pool(&self, pool: u64) -> bool {
+        self.pools.contains(&pool)
+    }
+}
+
+/// The pool of one of a replica's ports.
+pub(crate) fn pool_key(endpoint: u64, port: u64) -> u64 {
+    endpoint * POOLS_PER_ENDPOINT + port.min(POOLS_PER_ENDPOINT - 1)
+}
+
+/// The artefacts that a table serves files of.
+pub(crate) fn artefacts(table: &GatewayTable) -> BTreeSet<&Digest> {
+    table
+        .routes
+        .iter()
+        .filter_map(|route| match &route.to {
+            Destination::Files { artefact, .. } => Some(artefact),
+            Destination::Service { .. } => None,
+        })
+        .collect()
+}
+
+fn settings_document(settings: &BTreeMap<String, String>) -> (Bytes, HeaderValue) {
+    let document = serde_json::to_vec(settings).unwrap_or_default();
+    let hash = sha2::Sha256::digest(&document);
+    let etag: String = hash[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let etag = HeaderValue::try_from(format!("\"{etag}\""));
+    (
+        document.into(),
+        etag.unwrap_or(HeaderValue::from_static("\"\"")),
+    )
+}
+
+/// The table's headers, with those of the route instead where they have the same name.
+fn compile_headers(
+    of: &str,
+    table: &[HeaderSpec],
+    route: &[HeaderSpec],
+    tls: bool,
+) -> Result<Headers, TableError> {
+    let replaced = |header: &&HeaderSpec| !route.iter().any(|other| other.name == header.name);
+    let specs = table.iter().filter(replaced).chain(route);
+    specs
+        .filter(|header| tls || !header.tls_only)
+        .map(|header| {
+            let error = |text: &String| TableError::Header {
+                of: of.to_owned(),
+                text: text.clone(),
+            };
+            let name = HeaderName::try_from(&header.name).map_err(|_| error(&header.name))?;
+            let value = HeaderValue::try_from(&header.value).map_err(|_| error(&header.value))?;
+            Ok((name, value))
+        })
+        .collect()
+}
