@@ -108,10 +108,14 @@ enum Walk {
 impl<R: Read> CsvReader<R> {
     /// Reads at most `max_bytes` from `input` (and never more than 4 GiB, since places are held in 32 bits).
     pub fn new(input: R, delimiter: u8, max_bytes: u64) -> Self {
+        Self::with_window(input, delimiter, max_bytes, WINDOW)
+    }
+
+    fn with_window(input: R, delimiter: u8, max_bytes: u64, window: usize) -> Self {
         Self {
             input,
             delimiter,
-            window: vec![0; WINDOW],
+            window: vec![0; window],
             at: 0,
             filled: 0,
             ended: false,

@@ -97,3 +97,73 @@ impl Hasher {
         half
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::currency::Ccy;
+    use crate::txn::Txn;
+
+    fn txn<'a>(ext_id: &'a str, reference: &'a str, counterparty: &'a str) -> Txn<'a> {
+        Txn {
+            row_id: 1,
+            booking_date: Day::from_days(20_000),
+            value_date: None,
+            amount_minor: 5,
+            ccy: Ccy::from_code(b"EUR").unwrap(),
+            ext_id,
+            reference,
+            counterparty,
+            description: "",
+            kind: "",
+        }
+    }
+
+    fn of(rows: &[Txn<'_>]) -> Vec<RowIdentity> {
+        let mut store = TxnStore::new();
+        for row in rows {
+            store.push(row).unwrap();
+        }
+        identities(&store)
+    }
+
+    #[test]
+    fn equal_rows_without_an_id_are_told_apart_by_their_count_and_the_same_file_gives_the_same_identities()
+     {
+        let rows = [txn("", "R", ""), txn("", "R", ""), txn("", "S", "")];
+        let first = of(&rows);
+        assert_eq!(
+            (
+                first[0].occurrence,
+                first[1].occurrence,
+                first[2].occurrence
+            ),
+            (0, 1, 0)
+        );
+        assert_eq!(first[0].hash, first[1].hash);
+        assert_ne!(first[0].hash, first[2].hash);
+        assert_eq!(first, of(&rows));
+    }
+
+    #[test]
+    fn with_an_id_the_content_does_not_matter() {
+        let found = of(&[txn("A", "R", ""), txn("A", "S", ""), txn("B", "R", "")]);
+        assert_eq!(found[0], found[1]);
+        assert_ne!(found[0], found[2]);
+    }
+
+    #[test]
+    fn the_end_of_one_text_cannot_pass_for_the_start_of_the_next() {
+        let found = of(&[txn("", "AB", "C"), txn("", "A", "BC")]);
+        assert_ne!(found[0].hash, found[1].hash);
+    }
+
+    #[test]
+    fn the_stored_format_does_not_change() {
+        let hash = of(&[txn("", "R", "P")])[0].hash;
+        assert_eq!(
+            u128::from_be_bytes(hash),
+            0xbd24_8608_1f6e_f5ed_caa1_d971_0ca0_70ec
+        );
+    }
+}

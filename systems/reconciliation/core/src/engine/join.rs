@@ -33,6 +33,15 @@ pub(super) fn run_pass(pass: &Pass, seed: u64, state: &mut State<'_>) -> Result<
         SideKeys::left(pass, state.left, seed),
         SideKeys::right(pass, state.right, seed),
     );
+    join(pass, &keys, state)
+}
+
+/// The same with given keys.
+pub(super) fn join(
+    pass: &Pass,
+    keys: &(SideKeys<'_>, SideKeys<'_>),
+    state: &mut State<'_>,
+) -> Result<(), RunError> {
     let largest = state.left.len().max(state.right.len());
     let bits = (largest / PARTITION_ROWS)
         .max(1)

@@ -16,6 +16,8 @@ pub(super) struct SideKeys<'a> {
     pub(super) store: &'a TxnStore,
     parts: Vec<Part<'a>>,
     hash: FixedState,
+    /// All ones; a test clears it to make every key collide with every other.
+    pub(super) mask: u64,
 }
 
 #[derive(Debug)]
@@ -144,6 +146,7 @@ impl<'a> SideKeys<'a> {
             store,
             parts,
             hash: FixedState::with_seed(seed),
+            mask: u64::MAX,
         }
     }
 
@@ -169,11 +172,12 @@ impl<'a> SideKeys<'a> {
                 }
             };
         }
-        if fits {
-            Some((key, key.hash(&self.hash)))
+        let (key, hash) = if fits {
+            (key, key.hash(&self.hash))
         } else {
-            Some((InlineKey::TOO_LONG, self.hash_long(row, scratch)))
-        }
+            (InlineKey::TOO_LONG, self.hash_long(row, scratch))
+        };
+        Some((key, hash & self.mask))
     }
 
     /// The hash of a key that does not fit. No part of it is missing.
