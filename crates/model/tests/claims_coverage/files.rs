@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use plimsoll_model::{App, parse};
 
@@ -21,14 +22,17 @@ pub(crate) fn here(path: &str) -> PathBuf {
 }
 
 /// Every system in production, where all of its claims are made.
-pub(crate) fn systems() -> BTreeMap<String, App> {
-    let read = |(name, path): (&str, &str)| {
-        let text = std::fs::read_to_string(here(path)).unwrap();
-        let parsed = parse(path, &text, Some("production"));
-        let app = parsed
-            .app
-            .unwrap_or_else(|| panic!("{path} has errors: {:#?}", parsed.findings));
-        (name.to_owned(), app)
-    };
-    FILES.into_iter().map(read).collect()
+pub(crate) fn systems() -> &'static BTreeMap<String, App> {
+    static SYSTEMS: LazyLock<BTreeMap<String, App>> =
+        LazyLock::new(|| FILES.into_iter().map(read).collect());
+    &SYSTEMS
+}
+
+fn read((name, path): (&str, &str)) -> (String, App) {
+    let text = std::fs::read_to_string(here(path)).unwrap();
+    let parsed = parse(path, &text, Some("production"));
+    let app = parsed
+        .app
+        .unwrap_or_else(|| panic!("{path} has errors: {:#?}", parsed.findings));
+    (name.to_owned(), app)
 }

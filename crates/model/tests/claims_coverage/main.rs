@@ -170,7 +170,7 @@ fn a_claim_about_other_claims_names_rows_that_exist() {
     reason = "a page of the repository, which git keeps, not state"
 )]
 fn the_page_of_coverage_is_what_files_and_ledger_give() {
-    let wanted = page::write(&systems());
+    let wanted = page::write(systems());
     let path = page::path();
     if std::env::var_os("PLIMSOLL_BLESS").is_some() {
         std::fs::write(&path, &wanted).unwrap();
@@ -188,7 +188,7 @@ fn the_page_of_coverage_is_what_files_and_ledger_give() {
 
 /// Every claim of every system that a measurement decides.
 fn measured() -> BTreeMap<String, Measured> {
-    let claims = systems().into_values().flat_map(|app| app.claims);
+    let claims = systems().values().flat_map(|app| app.claims.clone());
     let measured = claims.filter_map(|(id, claim)| match claim {
         Claim::Measured(claim) => Some((id, claim)),
         Claim::Attested(_) => None,
