@@ -12,21 +12,35 @@ fn recon(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
 }
 
 const GOOD: [(&str, &str); 3] = [
-    ("DATABASE_URL", "postgres://recon:pw@localhost/recon?host=/run/needs/db"),
-    ("REDIS_URL", "redis+unix:///run/needs/cache/redis.sock?pass=pw"),
+    (
+        "DATABASE_URL",
+        "postgres://recon:pw@localhost/recon?host=/run/needs/db",
+    ),
+    (
+        "REDIS_URL",
+        "redis+unix:///run/needs/cache/redis.sock?pass=pw",
+    ),
     ("JWT_SECRET", "0123456789abcdef0123456789abcdef"),
 ];
 
 #[test]
 fn a_good_configuration_is_said_to_be_valid_without_connecting_to_anything() {
     let output = recon(&["--check-config"], &GOOD);
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let tcp = [
         ("DATABASE_URL", "postgres://recon:pw@db:5432/recon"),
         ("REDIS_URL", "redis://:pw@cache:6379/0"),
         GOOD[2],
     ];
-    assert_eq!(recon(&["serve", "--check-config"], &tcp).status.code(), Some(0));
+    assert_eq!(
+        recon(&["serve", "--check-config"], &tcp).status.code(),
+        Some(0)
+    );
 }
 
 #[test]
@@ -44,7 +58,12 @@ fn a_bad_configuration_ends_with_78_and_names_every_key() {
         ("UPLOAD_DIR", "/nonexistent"),
         ("BOOTSTRAP_ADMIN_EMAIL", "a@example.com"),
     ];
-    for command in [&["--check-config"][..], &["serve"], &["migrate", "up"], &["seed"]] {
+    for command in [
+        &["--check-config"][..],
+        &["serve"],
+        &["migrate", "up"],
+        &["seed"],
+    ] {
         let output = recon(command, &bad);
         assert_eq!(output.status.code(), Some(78), "{command:?}");
         let text = String::from_utf8(output.stderr).unwrap();
@@ -83,7 +102,15 @@ fn the_same_seed_generates_the_same_files() {
     let dir = tempfile::tempdir().unwrap();
     let [one, two] = ["one", "two"].map(|name| dir.path().join(name));
     for out in [&one, &two] {
-        let arguments = ["gen", "--rows", "50", "--seed", "3", "--out", out.to_str().unwrap()];
+        let arguments = [
+            "gen",
+            "--rows",
+            "50",
+            "--seed",
+            "3",
+            "--out",
+            out.to_str().unwrap(),
+        ];
         assert!(recon(&arguments, &[]).status.success());
     }
     for file in ["left.csv", "right.csv", "truth.csv"] {

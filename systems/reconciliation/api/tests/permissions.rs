@@ -18,7 +18,10 @@ const SECRET: &str = "0123456789abcdef0123456789abcdef";
 fn app() -> App {
     let nowhere = "/nonexistent/socket";
     let pairs = [
-        ("DATABASE_URL", format!("postgres://recon@localhost/recon?host={nowhere}")),
+        (
+            "DATABASE_URL",
+            format!("postgres://recon@localhost/recon?host={nowhere}"),
+        ),
         ("REDIS_URL", format!("unix://{nowhere}")),
         ("JWT_SECRET", SECRET.to_owned()),
     ];
@@ -37,13 +40,21 @@ fn token(role: &str) -> String {
 }
 
 async fn status(app: &App, verb: &str, path: &str, token: Option<&str>) -> StatusCode {
-    let path = format!("/api/v1{}", path.replace("{id}", &Uuid::now_v7().to_string()));
+    let path = format!(
+        "/api/v1{}",
+        path.replace("{id}", &Uuid::now_v7().to_string())
+    );
     let mut request = Request::builder().method(verb).uri(&path);
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
     let request = request.body(Body::empty()).unwrap();
-    router(app.clone()).unwrap().oneshot(request).await.unwrap().status()
+    router(app.clone())
+        .unwrap()
+        .oneshot(request)
+        .await
+        .unwrap()
+        .status()
 }
 
 #[tokio::test]
@@ -58,7 +69,11 @@ async fn every_route_lets_in_exactly_the_roles_of_the_table() {
             let status = status(&app, verb, path, Some(&token(role))).await;
             assert_ne!(status, StatusCode::UNAUTHORIZED, "{verb} {path} as {role}");
             assert_ne!(status, StatusCode::NOT_FOUND, "{verb} {path} as {role}");
-            assert_eq!(status != StatusCode::FORBIDDEN, expected, "{verb} {path} as {role}: {status}");
+            assert_eq!(
+                status != StatusCode::FORBIDDEN,
+                expected,
+                "{verb} {path} as {role}: {status}"
+            );
         }
     }
 }
@@ -78,7 +93,11 @@ async fn every_route_but_the_public_ones_wants_a_good_token() {
         for token in [None, Some(""), Some("a.b.c"), Some(forged.as_str())] {
             let status = status(&app, verb, path, token).await;
             let refused = status == StatusCode::UNAUTHORIZED;
-            assert_eq!(refused, *access != Access::Public, "{verb} {path}: {status}");
+            assert_eq!(
+                refused,
+                *access != Access::Public,
+                "{verb} {path}: {status}"
+            );
         }
     }
 }
@@ -93,8 +112,14 @@ async fn who_must_change_the_password_can_do_nothing_else() {
         must_change_password: true,
     };
     let token = Tokens::new(NAME, SECRET).issue(&who).unwrap();
-    assert_eq!(status(&app, "GET", "/runs", Some(&token)).await, StatusCode::FORBIDDEN);
-    assert_eq!(status(&app, "GET", "/auth/me", Some(&token)).await, StatusCode::OK);
+    assert_eq!(
+        status(&app, "GET", "/runs", Some(&token)).await,
+        StatusCode::FORBIDDEN
+    );
+    assert_eq!(
+        status(&app, "GET", "/auth/me", Some(&token)).await,
+        StatusCode::OK
+    );
 }
 
 #[test]
@@ -107,9 +132,18 @@ fn an_unknown_role_or_permission_is_a_no() {
 #[test]
 fn the_matrix_names_each_permission_once_and_admins_move_no_money() {
     for (place, (name, _)) in MATRIX.iter().enumerate() {
-        assert!(MATRIX[..place].iter().all(|(other, _)| other != name), "{name} twice");
+        assert!(
+            MATRIX[..place].iter().all(|(other, _)| other != name),
+            "{name} twice"
+        );
     }
-    for name in ["read", "uploads.write", "runs.start", "matches.confirm", "exceptions.approve"] {
+    for name in [
+        "read",
+        "uploads.write",
+        "runs.start",
+        "matches.confirm",
+        "exceptions.approve",
+    ] {
         assert!(!allows("admin", name), "{name}");
     }
 }

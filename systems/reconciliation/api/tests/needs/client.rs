@@ -6,19 +6,19 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-pub struct Answer {
-    pub status: u16,
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|_| panic!("not JSON: {}", String::from_utf8_lossy(&self.body)))
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.head.lines().find_map(|line| {
             let (key, value) = line.split_once(':')?;
             key.eq_ignore_ascii_case(name).then(|| value.trim())
@@ -26,17 +26,25 @@ impl Answer {
     }
 
     /// The code of a problem document.
-    pub fn code(&self) -> String {
-        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+    pub(crate) fn code(&self) -> String {
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/problem+json")
+        );
         self.json()["code"].as_str().unwrap().to_owned()
     }
 }
 
 /// `None` when nobody answers.
-pub fn exchange(address: &str, head: &str, body: &[u8]) -> Option<Answer> {
+pub(crate) fn exchange(address: &str, head: &str, body: &[u8]) -> Option<Answer> {
     let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
-    let head = format!("{head}host: test\r\nconnection: close\r\ncontent-length: {}\r\n\r\n", body.len());
+    stream
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .ok()?;
+    let head = format!(
+        "{head}host: test\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
     stream.write_all(head.as_bytes()).ok()?;
     // A server may refuse before it has read everything.
     let _ = stream.write_all(body);
@@ -67,28 +75,37 @@ fn unchunk(mut bytes: &[u8]) -> Vec<u8> {
     whole
 }
 
-pub fn get(address: &str, path: &str) -> Option<Answer> {
+pub(crate) fn get(address: &str, path: &str) -> Option<Answer> {
     exchange(address, &format!("GET {path} HTTP/1.1\r\n"), b"")
 }
 
 /// Someone who is logged in.
-pub struct Session {
-    pub address: String,
-    pub token: String,
-    pub refresh: String,
+pub(crate) struct Session {
+    pub(crate) address: String,
+    pub(crate) token: String,
+    pub(crate) refresh: String,
 }
 
 impl Session {
-    pub fn login(address: &str, role: &str) -> Self {
+    pub(crate) fn login(address: &str, role: &str) -> Self {
         let body = serde_json::json!({"email": format!("{role}@example.com"), "password": super::PASSWORD});
         let answer = post(address, "/api/v1/auth/login", &body);
-        assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+        assert_eq!(
+            answer.status,
+            200,
+            "{}",
+            String::from_utf8_lossy(&answer.body)
+        );
         let session = answer.json();
         let text = |name: &str| session[name].as_str().unwrap().to_owned();
-        Self { address: address.to_owned(), token: text("access_token"), refresh: text("refresh_token") }
+        Self {
+            address: address.to_owned(),
+            token: text("access_token"),
+            refresh: text("refresh_token"),
+        }
     }
 
-    pub fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
+    pub(crate) fn send(&self, method: &str, path: &str, body: Option<&Value>) -> Answer {
         let token = &self.token;
         let head = format!(
             "{method} /api/v1{path} HTTP/1.1\r\nauthorization: Bearer {token}\r\ncontent-type: application/json\r\n"
@@ -97,14 +114,19 @@ impl Session {
         exchange(&self.address, &head, body.as_bytes()).expect("an answer")
     }
 
-    pub fn get(&self, path: &str) -> Value {
+    pub(crate) fn get(&self, path: &str) -> Value {
         let answer = self.send("GET", path, None);
-        assert_eq!(answer.status, 200, "{path}: {}", String::from_utf8_lossy(&answer.body));
+        assert_eq!(
+            answer.status,
+            200,
+            "{path}: {}",
+            String::from_utf8_lossy(&answer.body)
+        );
         answer.json()
     }
 
     /// All items of a list.
-    pub fn all(&self, path: &str) -> Vec<Value> {
+    pub(crate) fn all(&self, path: &str) -> Vec<Value> {
         let mut items = Vec::new();
         let mut cursor = String::new();
         loop {
@@ -119,13 +141,16 @@ impl Session {
     }
 
     /// The id of a source by its name.
-    pub fn source(&self, name: &str) -> String {
+    pub(crate) fn source(&self, name: &str) -> String {
         let sources = self.all("/sources");
-        let source = sources.iter().find(|source| source["name"] == name).unwrap();
+        let source = sources
+            .iter()
+            .find(|source| source["name"] == name)
+            .unwrap();
         source["id"].as_str().unwrap().to_owned()
     }
 
-    pub fn upload(&self, source: &str, filename: &str, file: &[u8]) -> Answer {
+    pub(crate) fn upload(&self, source: &str, filename: &str, file: &[u8]) -> Answer {
         let mut body = format!(
             "--cut\r\ncontent-disposition: form-data; name=\"source_id\"\r\n\r\n{source}\r\n\
              --cut\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{filename}\"\r\n\r\n"
@@ -142,15 +167,20 @@ impl Session {
     }
 
     /// Starts a run and waits for its end.
-    pub fn run(&self, left: &str, right: &str) -> Value {
+    pub(crate) fn run(&self, left: &str, right: &str) -> Value {
         let body = serde_json::json!({"left": left, "right": right});
         let answer = self.send("POST", "/runs", Some(&body));
-        assert_eq!(answer.status, 202, "{}", String::from_utf8_lossy(&answer.body));
+        assert_eq!(
+            answer.status,
+            202,
+            "{}",
+            String::from_utf8_lossy(&answer.body)
+        );
         self.ended(answer.json()["id"].as_str().unwrap())
     }
 
     /// Waits for the end of a run.
-    pub fn ended(&self, id: &str) -> Value {
+    pub(crate) fn ended(&self, id: &str) -> Value {
         let mut run = Value::Null;
         super::until("the run has ended", || {
             run = self.get(&format!("/runs/{id}"));
@@ -160,7 +190,7 @@ impl Session {
     }
 }
 
-pub fn post(address: &str, path: &str, body: &Value) -> Answer {
+pub(crate) fn post(address: &str, path: &str, body: &Value) -> Answer {
     let head = format!("POST {path} HTTP/1.1\r\ncontent-type: application/json\r\n");
     exchange(address, &head, body.to_string().as_bytes()).expect("an answer")
 }
