@@ -42,6 +42,13 @@ pub struct Stat {
     pub rss_pages: u64,
 }
 
+impl Stat {
+    /// Whether it runs: neither a zombie nor being removed.
+    pub fn is_alive(&self) -> bool {
+        !matches!(self.state, 'Z' | 'X')
+    }
+}
+
 impl ProcessId {
     /// The process that has this number now, dead or alive.
     pub fn of(pid: u32) -> io::Result<Self> {
@@ -58,9 +65,7 @@ impl ProcessId {
 
     /// Whether it runs: the same process, and no zombie.
     pub fn is_alive(self) -> bool {
-        stat(self.pid).is_ok_and(|stat| {
-            stat.start_ticks == self.start_ticks && !matches!(stat.state, 'Z' | 'X')
-        })
+        stat(self.pid).is_ok_and(|stat| stat.start_ticks == self.start_ticks && stat.is_alive())
     }
 
     /// A descriptor that stays with this process and becomes readable when it dies. `None` when it is dead.
@@ -141,31 +146,46 @@ pub fn all() -> io::Result<Vec<u32>> {
     Ok(pids)
 }
 
-/// Every living descendant of `root`, not `root` itself, as the table stood when it was read. Processes come and
-/// go meanwhile: who kills them asks again until none is left.
-pub fn descendants(root: u32) -> io::Result<Vec<ProcessId>> {
-    let table: Vec<(u32, Stat)> = all()?
-        .into_iter()
-        .filter_map(|pid| Some((pid, stat(pid).ok()?)))
-        .collect();
-    let mut found: Vec<ProcessId> = Vec::new();
-    let mut frontier = vec![root];
-    while let Some(parent) = frontier.pop() {
-        for &(pid, stat) in table.iter().filter(|(_, stat)| stat.parent == parent) {
-            if found.iter().any(|known| known.pid == pid) {
-                continue;
-            }
-            frontier.push(pid);
-            found.push(ProcessId {
-                pid,
-                start_ticks: stat.start_ticks,
-            });
-        }
+/// Every process that can be seen, as the table stood when it was read.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    rows: Vec<(u32, Stat)>,
+}
+
+impl Table {
+    /// Reads the table: one small file per process of this machine, so read it once for many questions.
+    pub fn read() -> io::Result<Self> {
+        let rows = all()?
+            .into_iter()
+            .filter_map(|pid| Some((pid, stat(pid).ok()?)))
+            .collect();
+        Ok(Self { rows })
     }
-    Ok(found
-        .into_iter()
-        .filter(|process| process.is_alive())
-        .collect())
+
+    /// Every living descendant of `root`, not `root` itself. Processes come and go meanwhile: who kills them reads
+    /// the table again until none is left.
+    pub fn descendants(&self, root: u32) -> Vec<(ProcessId, Stat)> {
+        let mut found: Vec<(ProcessId, Stat)> = Vec::new();
+        let mut frontier = vec![root];
+        while let Some(parent) = frontier.pop() {
+            for &(pid, stat) in self.rows.iter().filter(|(_, stat)| stat.parent == parent) {
+                if found.iter().any(|(known, _)| known.pid == pid) {
+                    continue;
+                }
+                frontier.push(pid);
+                let start_ticks = stat.start_ticks;
+                found.push((ProcessId { pid, start_ticks }, stat));
+            }
+        }
+        found.retain(|(_, stat)| stat.is_alive());
+        found
+    }
+}
+
+/// Every living descendant of `root`, not `root` itself, by a table read for this question.
+pub fn descendants(root: u32) -> io::Result<Vec<ProcessId>> {
+    let found = Table::read()?.descendants(root);
+    Ok(found.into_iter().map(|(process, _)| process).collect())
 }
 
 #[cfg(test)]

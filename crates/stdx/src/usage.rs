@@ -7,7 +7,7 @@ use rustix::param::{clock_ticks_per_second, page_size};
 use serde::{Deserialize, Serialize};
 
 use crate::fs::read_bounded;
-use crate::process::{self, ProcessId};
+use crate::process::{self, ProcessId, Stat, Table};
 
 /// `/proc/PID/status` is some sixty short lines; group lists can make it longer.
 const STATUS_MAX: u64 = 64 * 1024;
@@ -26,30 +26,37 @@ pub struct Usage {
     pub cpu_ms: u64,
 }
 
-/// What `root` and its descendants use now. All zero when `root` is dead.
-pub fn of_tree(root: ProcessId) -> io::Result<Usage> {
-    if !root.is_alive() {
-        return Ok(Usage::default());
-    }
-    let mut usage = Usage::default();
-    add(&mut usage, root);
-    for process in process::descendants(root.pid)? {
-        add(&mut usage, process);
-    }
-    Ok(usage)
+/// What each root and its descendants use now, in the same order; all zero for one that is dead. The table of
+/// processes is read once.
+pub fn of_trees(roots: &[ProcessId]) -> io::Result<Vec<Usage>> {
+    let table = Table::read()?;
+    Ok(roots.iter().map(|&root| sum(&table, root)).collect())
 }
 
-/// Adds one process; one that died meanwhile adds nothing.
-fn add(usage: &mut Usage, process: ProcessId) {
-    let Ok(stat) = process::stat(process.pid) else {
-        return;
-    };
-    if stat.start_ticks != process.start_ticks {
-        return;
+/// What `root` and its descendants use now; all zero when it is dead.
+pub fn of_tree(root: ProcessId) -> io::Result<Usage> {
+    Ok(sum(&Table::read()?, root))
+}
+
+fn sum(table: &Table, root: ProcessId) -> Usage {
+    let mut usage = Usage::default();
+    match process::stat(root.pid) {
+        Ok(stat) if stat.start_ticks == root.start_ticks && stat.is_alive() => {
+            add(&mut usage, root.pid, &stat);
+        }
+        Ok(_) | Err(_) => return usage,
     }
+    for (process, stat) in table.descendants(root.pid) {
+        add(&mut usage, process.pid, &stat);
+    }
+    usage
+}
+
+fn add(usage: &mut Usage, pid: u32, stat: &Stat) {
     usage.processes += 1;
     usage.rss_bytes += stat.rss_pages * page_size() as u64;
-    usage.anon_bytes += anon_bytes(process.pid).unwrap_or(0);
+    // One that has died since adds nothing.
+    usage.anon_bytes += anon_bytes(pid).unwrap_or(0);
     usage.cpu_ms += ticks_to_ms(stat.cpu_ticks);
 }
 
@@ -75,7 +82,7 @@ mod tests {
 
     #[test]
     fn this_process_uses_memory_and_counts_itself() {
-        let usage = of_tree(ProcessId::own().unwrap()).unwrap();
+        let usage = of_trees(&[ProcessId::own().unwrap()]).unwrap()[0];
         assert!(usage.processes >= 1);
         assert!(
             usage.rss_bytes > usage.anon_bytes && usage.anon_bytes > 0,
@@ -90,6 +97,6 @@ mod tests {
             start_ticks: 0,
             ..own
         };
-        assert_eq!(of_tree(dead).unwrap(), Usage::default());
+        assert_eq!(of_trees(&[dead]).unwrap(), [Usage::default()]);
     }
 }

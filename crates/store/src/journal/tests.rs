@@ -155,6 +155,9 @@ fn a_newer_journal_and_a_payload_beyond_the_bound_are_refused() {
 }
 
 proptest! {
+    // Each case flushes the disk dozens of times.
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
     #[test]
     fn whatever_is_appended_comes_back(texts in prop::collection::vec(".{0,30}", 0..12), cut: prop::sample::Index) {
         let dir = tempfile::tempdir().unwrap();

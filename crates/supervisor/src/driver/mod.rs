@@ -93,8 +93,16 @@ pub enum SuperviseError {
         /// Why.
         reason: String,
     },
+    /// It has ended, or was given up, before it was what was waited for.
+    #[error("{id} is {state}")]
+    Ended {
+        /// Which.
+        id: String,
+        /// Where it is.
+        state: State,
+    },
     /// It did not get there in time.
-    #[error("{id} is {state:?} after {waited:?}")]
+    #[error("{id} is still {state} after {waited:?}")]
     Late {
         /// Which.
         id: String,

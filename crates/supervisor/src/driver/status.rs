@@ -1,5 +1,6 @@
 //! What runs, and waiting for what will.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,6 @@ use plimsoll_bundle::Digest;
 use plimsoll_bundle::endpoints::Address;
 use plimsoll_stdx::usage::Usage;
 use serde::Serialize;
-use std::collections::BTreeMap;
 use tokio::time::Instant;
 
 use super::{SuperviseError, Supervisor};
@@ -66,18 +66,36 @@ pub(super) struct Entry {
 
 /// Adds what has to be read from the system, on a blocking thread.
 pub(super) async fn measure(entries: Vec<Entry>) -> Result<Vec<ProcessStatus>, SuperviseError> {
-    tokio::task::spawn_blocking(|| entries.into_iter().map(measured).collect())
+    tokio::task::spawn_blocking(|| measured(entries))
         .await
         .map_err(|_| SuperviseError::Closed)
 }
 
-fn measured(entry: Entry) -> ProcessStatus {
+fn measured(entries: Vec<Entry>) -> Vec<ProcessStatus> {
+    let running: Vec<&Running> = entries
+        .iter()
+        .filter_map(|entry| entry.running.as_deref())
+        .collect();
+    let runner = entries.first().map(|entry| Arc::clone(&entry.runner));
+    // What died meanwhile has nothing to measure; the loop will say so.
+    let usages = runner
+        .and_then(|runner| runner.stats(&running).ok())
+        .unwrap_or_default();
+    let mut usages = usages.into_iter();
+    let mut statuses = Vec::new();
+    for entry in entries {
+        let usage = entry.running.is_some().then(|| usages.next()).flatten();
+        statuses.push(completed(entry, usage.unwrap_or_default()));
+    }
+    statuses
+}
+
+fn completed(entry: Entry, usage: Usage) -> ProcessStatus {
     let mut status = entry.status;
     let Some(running) = entry.running else {
         return status;
     };
-    // One that died meanwhile has nothing to measure; the loop will say so.
-    status.usage = entry.runner.stats(&running).unwrap_or_default();
+    status.usage = usage;
     let record = match status.kind {
         // Its program changes without the loop.
         Kind::Keeper => entry
@@ -120,7 +138,10 @@ pub(super) async fn wait(
             waited: within,
         };
         if done(&state) == Some(false) {
-            return Err(late);
+            return Err(SuperviseError::Ended {
+                id: id.to_owned(),
+                state,
+            });
         }
         loop {
             match tokio::time::timeout_at(deadline, notices.recv()).await {

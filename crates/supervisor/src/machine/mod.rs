@@ -15,6 +15,7 @@
 mod ask;
 mod policy;
 
+use std::fmt;
 use std::time::Duration;
 
 use plimsoll_bundle::local::{HealthSpec, WarmUpSpec};
@@ -58,6 +59,24 @@ pub enum State {
         /// Why.
         reason: String,
     },
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Idle => "idle",
+            Self::Spawning => "being started",
+            Self::Starting => "starting",
+            Self::WarmingUp => "warming up",
+            Self::Ready => "ready",
+            Self::Unready => "not ready",
+            Self::Draining => "draining",
+            Self::Ending => "ending",
+            Self::Backoff => "waiting to be started again",
+            Self::Stopped => "stopped",
+            Self::Failed { reason } => return write!(formatter, "given up: {reason}"),
+        })
+    }
 }
 
 /// What happened.

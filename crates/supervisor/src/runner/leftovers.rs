@@ -1,8 +1,8 @@
 //! What a shim that was killed leaves behind, found by its marks and killed.
 //!
 //! Descendants of a dead shim belong to process 1, and may have changed their session, their group and (PostgreSQL
-//! does, to show a title) overwritten their environment. Two marks remain: the token in the environment they were
-//! started with, and the token in a file of their own root.
+//! does, to show a title) overwritten their environment. Three marks remain: the kernel group they are in, where we could
+//! make one; the token in the environment they were started with; and the token in a file of their own root.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use plimsoll_stdx::process::{self, ProcessId};
 use rustix::process::Signal;
 
 use crate::record::{ShimRecord, Spec};
-use crate::shim::{TOKEN_FILE, TOKEN_VARIABLE};
+use crate::shim::{TOKEN_FILE, TOKEN_VARIABLE, group};
 
 /// An environment is at most this long: the kernel's own bound for arguments and environment is 2 MiB by default.
 const ENVIRON_MAX: u64 = 4 << 20;
@@ -26,11 +26,13 @@ pub(super) fn kill(spec: &Spec, record: Option<&ShimRecord>, same_boot: bool) ->
     let mut killed: Vec<ProcessId> = Vec::new();
     loop {
         let mut alive = marked(&spec.token);
+        alive.extend(group::members(&spec.token));
         if let Some(record) = record.filter(|_| same_boot) {
             alive.extend(recorded(record));
         }
         alive.retain(|process| process.is_alive());
         if alive.is_empty() || Instant::now() > deadline {
+            group::remove(&spec.token);
             return killed.len();
         }
         for process in alive {

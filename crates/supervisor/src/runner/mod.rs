@@ -122,8 +122,8 @@ pub trait Runner: Send + Sync + fmt::Debug + 'static {
     /// What is known of the end, once the handle is readable; kills what a killed shim left behind. At most 5 s.
     fn bury(&self, running: &Running) -> Result<Option<ExitRecord>, RunnerError>;
 
-    /// What the process and its descendants use now.
-    fn stats(&self, running: &Running) -> Result<Usage, RunnerError>;
+    /// What each process and its descendants use now, in the same order.
+    fn stats(&self, running: &[&Running]) -> Result<Vec<Usage>, RunnerError>;
 
     /// The shim's record as it is now (a keeper's program changes).
     fn record(&self, running: &Running) -> Result<ShimRecord, RunnerError>;

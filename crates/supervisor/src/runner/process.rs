@@ -255,8 +255,9 @@ impl Runner for ProcessRunner {
         Ok(exit)
     }
 
-    fn stats(&self, running: &Running) -> Result<Usage, RunnerError> {
-        usage::of_tree(running.record.shim).map_err(io_error("read /proc"))
+    fn stats(&self, running: &[&Running]) -> Result<Vec<Usage>, RunnerError> {
+        let shims: Vec<_> = running.iter().map(|running| running.record.shim).collect();
+        usage::of_trees(&shims).map_err(io_error("read /proc"))
     }
 
     fn record(&self, running: &Running) -> Result<ShimRecord, RunnerError> {

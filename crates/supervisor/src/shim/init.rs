@@ -14,7 +14,7 @@ use plimsoll_stdx::net::frame;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal, setsid};
 
 use super::handoff::{Applied, Checked, Entered, Handoff, Report, Run, Tie};
-use super::{TOKEN_VARIABLE, confine, root};
+use super::{TOKEN_VARIABLE, confine, group, root};
 use crate::order::{Kind, Order, Root};
 
 /// Reads its orders from standard input and becomes the program, or says why not.
@@ -71,6 +71,8 @@ fn prepare(run: &Run) -> Result<Applied, String> {
         .read(true)
         .open("/dev/null")
         .map_err(|error| format!("cannot open /dev/null: {error}"))?;
+    // A gateway survives its keeper, so its processes are not for the taking.
+    let grouped = run.tie == Tie::Dies && group::enter(&run.token);
     if run.entered == Entered::No {
         if run.order.root == Root::Tools {
             root::enter(&run.order, &run.token, &run.mount_point)?;
@@ -84,7 +86,12 @@ fn prepare(run: &Run) -> Result<Applied, String> {
             return Err("the shim died".to_owned());
         }
     }
-    let applied = confine::apply(&run.order)?;
+    let mut applied = confine::apply(&run.order)?;
+    if grouped {
+        applied
+            .controls
+            .push("a kernel group of its own".to_owned());
+    }
     rustix::stdio::dup2_stdin(null.as_fd()).map_err(|error| error.to_string())?;
     Ok(applied)
 }

@@ -7,11 +7,12 @@
 //! Two images instead of code between fork and exec: nothing there has to be safe in a forked process.
 //!
 //! Reading order: [`warden`] (the loop), [`launch`] and [`handoff`] (starting the second stage), [`init`] (the second
-//! stage), [`root`], [`etc`] and [`confine`] (what it applies), [`output`] (captured lines), [`serve`] (the verbs), [`sys`] (the
+//! stage), [`root`], [`etc`] and [`confine`] and [`group`] (what it applies), [`output`] (captured lines), [`serve`] (the verbs), [`sys`] (the
 //! three system calls that need `unsafe`).
 
 mod confine;
 mod etc;
+pub(crate) mod group;
 pub(crate) mod handoff;
 mod init;
 pub(crate) mod launch;

@@ -24,7 +24,7 @@ use super::launch::launch;
 use super::output::{Flow, Output, Source};
 use super::serve::{Wish, serve};
 use super::sys::{Reaped, Signals, reap};
-use super::{MOUNT_POINT, Started};
+use super::{MOUNT_POINT, Started, group};
 use crate::logs::Stream;
 use crate::order::{Root, StopSignal};
 use crate::record::{
@@ -93,6 +93,9 @@ pub(crate) struct Warden {
     /// When a keeper starts its program again.
     respawn_at: Option<Instant>,
     failures: u32,
+    /// When old output was looked at.
+    looked: Instant,
+    /// Largest resident memory in bytes and CPU in milliseconds of those that have ended.
     used: (u64, u64),
     oom_before: Option<u64>,
     end: Option<ExitReason>,
@@ -166,6 +169,7 @@ impl Warden {
             course: Course::On,
             respawn_at: None,
             failures: 0,
+            looked: Instant::now(),
             used: (0, 0),
             oom_before: None,
             end: None,
@@ -397,7 +401,10 @@ impl Warden {
         if self.respawn_at.is_some_and(|at| at <= now) && self.end.is_none() {
             self.respawn();
         }
-        self.output.expire();
+        if self.looked.elapsed() >= LOOK_EVERY {
+            self.looked = now;
+            self.output.expire();
+        }
     }
 
     /// Kills what the program left behind, and takes the last of its output.
@@ -440,6 +447,7 @@ impl Warden {
     fn finish(mut self) -> Result<(), WardenError> {
         self.tidy();
         self.remove_secrets();
+        group::remove(&self.spec.token);
         let exit = ExitRecord {
             instance: self.spec.instance(),
             reason: self.end.take().unwrap_or(ExitReason::Unknown),

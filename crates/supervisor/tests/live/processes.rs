@@ -108,9 +108,17 @@ async fn a_killed_shim_takes_its_tree_along_and_is_replaced() {
     let after = next_ready(&supervisor, &before).await;
     assert!(!program.is_alive());
     assert_eq!(after.last_exit.unwrap().reason, ExitReason::Unknown);
-    // In a session of its own and with an environment of its own nothing marks it, but it dies with the next stop
-    // of its own shim at the latest; a process of a root of its own is always found.
-    let _ = grandchild.signal(Signal::KILL);
+    if after
+        .controls
+        .iter()
+        .any(|control| control == "a kernel group of its own")
+    {
+        assert!(!grandchild.is_alive());
+    } else {
+        // In a session of its own and with an environment of its own nothing marks it.
+        println!("skipped: needs a writable cgroup v2");
+        let _ = grandchild.signal(Signal::KILL);
+    }
     supervisor.stop_all().await.unwrap();
 }
 

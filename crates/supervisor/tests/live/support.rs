@@ -13,6 +13,7 @@ use plimsoll_stdx::process::ProcessId;
 use plimsoll_supervisor::driver::Adopted;
 use plimsoll_supervisor::order::{Bind, PortOrder, User};
 use plimsoll_supervisor::probe::{Answering, Ask, Probe, Target};
+use plimsoll_supervisor::runner::{Found, Runner};
 use plimsoll_supervisor::secrets::{SecretError, SecretSource, Secrets};
 use plimsoll_supervisor::{Config, Kind, Order, ProcessRunner, ProcessStatus, Supervisor};
 
@@ -71,6 +72,23 @@ impl Env {
         })
         .await
         .unwrap()
+    }
+}
+
+impl Drop for Env {
+    /// A test that failed leaves no process behind.
+    fn drop(&mut self) {
+        let replicas = std::fs::read_dir(self.path().join("replicas"));
+        let mut dirs: Vec<PathBuf> = replicas
+            .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
+            .unwrap_or_default();
+        dirs.push(self.path().join("keeper"));
+        let runner = ProcessRunner::new(FIXTURE.into());
+        for dir in dirs {
+            if let Ok(Found::Alive(running)) = runner.adopt(&dir) {
+                let _ = runner.destroy(&running);
+            }
+        }
     }
 }
 
