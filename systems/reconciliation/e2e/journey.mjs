@@ -32,7 +32,7 @@ for (const name of ['email', 'password', 'left', 'right', 'truth']) {
 const SLOW = { timeout: 180_000 }
 
 const { page, troubles, close } = await openBrowser({ ignoreTls: args.insecure })
-page.setDefaultTimeout(20_000)
+page.setDefaultTimeout(45_000)
 const report = new Report(page, args.shots)
 const go = (path) => page.goto(args.base + path)
 const number = async (locator) => Number((await locator.innerText()).split('\n')[0].replaceAll(/[^\d]/g, ''))
@@ -155,7 +155,7 @@ async function evidence() {
   await page.locator('.filter-matched').click()
   await page.waitForURL(/state=matched/)
   const grid = page.getByTestId('pane-left').getByRole('grid')
-  await grid.locator('.cell-amount').nth(3).waitFor()
+  await grid.locator('.grid-space .cell-amount').filter({ hasText: /\d/ }).nth(3).waitFor()
   await grid.focus()
   await page.keyboard.press('ArrowDown')
   await page.keyboard.press('ArrowDown')
@@ -197,7 +197,7 @@ async function pickByHand() {
 
 async function exceptions() {
   await page.locator('.tabs').getByRole('link', { name: /Exceptions/ }).click()
-  await page.locator('.grid-exceptions .cell-amount').nth(2).waitFor()
+  await page.locator('.grid-exceptions .grid-space .cell-amount').filter({ hasText: /\d/ }).nth(2).waitFor()
   await report.screen('13-exceptions', { full: false })
   await page.locator('.grid-space .grid-row').first().click()
   await page.getByTestId('exception-detail').waitFor()
