@@ -338,7 +338,7 @@ impl Local {
             app: self.app.clone(),
             environment: self.environment.clone(),
             instance: self.instance.clone(),
-            tool: self.settings.tool.clone(),
+            executable: self.settings.tool.clone(),
             tool_version: self.settings.tool_version.clone(),
             key_file: self.settings.key_file.clone(),
             runtime_dir: self.settings.runtime_dir.clone(),

@@ -43,7 +43,7 @@ pub(crate) struct DaemonFile {
     /// The app's name and a hash of the project's path.
     pub(crate) instance: String,
     /// [`crate::Settings::tool`].
-    pub(crate) tool: PathBuf,
+    pub(crate) executable: PathBuf,
     /// [`crate::Settings::tool_version`].
     pub(crate) tool_version: String,
     /// [`crate::Settings::key_file`].
@@ -105,7 +105,7 @@ fn spawn(env: &EnvDir, daemon: &DaemonFile) -> Result<Child, LocalError> {
         .open(&log)
         .map_err(at("open", &log))?;
     let second = output.try_clone().map_err(at("open", &log))?;
-    Command::new(&daemon.tool)
+    Command::new(&daemon.executable)
         .arg(VERB)
         .arg(env.path())
         .current_dir("/")
@@ -113,7 +113,7 @@ fn spawn(env: &EnvDir, daemon: &DaemonFile) -> Result<Child, LocalError> {
         .stdout(output)
         .stderr(second)
         .spawn()
-        .map_err(|error| at("start", &daemon.tool)(error).into())
+        .map_err(|error| at("start", &daemon.executable)(error).into())
 }
 
 fn wait(

@@ -82,7 +82,7 @@ pub(crate) async fn route(world: &World, release: Option<&ReleaseId>) -> Result<
 
 /// This program, at a path that outlives an upgrade of its file for as long as it is open.
 fn tool(world: &World) -> PathBuf {
-    world.file.tool.clone()
+    world.file.executable.clone()
 }
 
 /// A certificate for the names of the table, by the instance's own authority.

@@ -1,0 +1,214 @@
+//! A whole environment on this machine: real processes, real PostgreSQL and Redis where they are installed.
+
+mod project;
+
+use std::time::{Duration, Instant};
+
+use plimsoll_local::{Data, Ending, Event, Phase, ProcessKind, ProcessState};
+use plimsoll_stdx::process::ProcessId;
+use project::{Project, Spec};
+use rustix::process::Signal;
+
+/// Whatever is waited for in a test comes within this or never.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn wait(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn kill(pid: u32) {
+    ProcessId::of(pid).unwrap().signal(Signal::KILL).unwrap();
+}
+
+#[test]
+fn an_app_comes_up_from_nothing_and_goes_down_to_nothing() {
+    let Some(project) = Project::new(&Spec::with_resources()) else {
+        return;
+    };
+    let outcome = project.up();
+    assert_eq!(outcome.ending, Ending::InForce, "{outcome:?}");
+    assert_eq!(outcome.logins[0].email, "admin@example.com");
+    let status = project.local.status().unwrap();
+    assert_eq!(status.phase, Phase::Up, "{status:?}");
+    let ready = status.processes.iter().filter(|process| {
+        process.kind == ProcessKind::Replica && process.state == ProcessState::Ready
+    });
+    assert_eq!(ready.count(), 2);
+    assert!(project.get("/database").contains("postgres://shop:"));
+    assert_eq!(project.get("/redis"), ":1");
+    assert!(!project.get("/secret").is_empty());
+
+    assert_eq!(project.up().ending, Ending::Unchanged);
+
+    let pids: Vec<u32> = status
+        .processes
+        .iter()
+        .filter_map(|process| process.pid)
+        .collect();
+    project.local.down(Data::Keep, &mut |_| {}).unwrap();
+    for pid in pids {
+        assert!(
+            !ProcessId::of(pid).is_ok_and(ProcessId::is_alive),
+            "{pid} still runs"
+        );
+    }
+    assert_eq!(project.sockets(), Vec::<String>::new());
+    assert_eq!(project.local.status().unwrap().phase, Phase::Down);
+
+    let outcome = project.up();
+    assert_eq!(outcome.ending, Ending::InForce);
+    assert_eq!(project.get("/redis"), ":2", "state survives");
+    eprintln!("up again after down: {:?}", outcome.took);
+}
+
+#[test]
+fn a_killed_supervisor_is_replaced_and_nothing_restarts() {
+    let Some(project) = Project::new(&Spec::plain()) else {
+        return;
+    };
+    project.up();
+    let before = project.pids(ProcessKind::Replica);
+    let gateway = project.pids(ProcessKind::Gateway);
+    kill(project.pids(ProcessKind::Supervisor)[0]);
+    assert!(!project.get("/").is_empty(), "traffic goes on");
+    let mut adopted = 0;
+    let outcome = project.up_with(&mut |event| {
+        if let Event::Attached { adopted: count, .. } = event {
+            adopted = count;
+        }
+    });
+    assert_eq!(outcome.ending, Ending::Unchanged, "{outcome:?}");
+    assert!(adopted >= 3, "{adopted}");
+    assert_eq!(project.pids(ProcessKind::Replica), before);
+    assert_eq!(project.pids(ProcessKind::Gateway), gateway);
+}
+
+#[test]
+fn a_killed_replica_is_back_and_the_other_serves_meanwhile() {
+    let Some(project) = Project::new(&Spec::plain()) else {
+        return;
+    };
+    project.up();
+    let before = project.pids(ProcessKind::Replica);
+    kill(before[0]);
+    wait("another process", || {
+        assert!(!project.get("/").is_empty());
+        let now = project.pids(ProcessKind::Replica);
+        now.len() == 2 && now != before && project.phase() == Phase::Up
+    });
+}
+
+#[test]
+fn a_killed_postmaster_is_back_within_five_seconds() {
+    let Some(project) = Project::new(&Spec::with_resources()) else {
+        return;
+    };
+    project.up();
+    let db = project.process("db").pid.unwrap();
+    kill(db);
+    let began = Instant::now();
+    wait("the database", || {
+        let now = project.process("db");
+        now.state == ProcessState::Ready && now.pid.is_some_and(|pid| pid != db)
+    });
+    assert!(
+        began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        began.elapsed()
+    );
+    eprintln!("postmaster back after {:?}", began.elapsed());
+}
+
+#[test]
+fn everything_killed_comes_up_again() {
+    let Some(project) = Project::new(&Spec::with_resources()) else {
+        return;
+    };
+    project.up();
+    let status = project.local.status().unwrap();
+    for process in &status.processes {
+        if let Some(pid) = process.pid.and_then(|pid| ProcessId::of(pid).ok()) {
+            let _ = pid.signal(Signal::KILL);
+        }
+    }
+    let began = Instant::now();
+    project.up();
+    eprintln!(
+        "up again after SIGKILL of everything: {:?}",
+        began.elapsed()
+    );
+    assert_eq!(project.phase(), Phase::Up);
+    assert_eq!(project.get("/redis"), ":1");
+}
+
+#[test]
+fn a_release_that_cannot_start_is_undone_and_the_old_one_serves() {
+    let Some(project) = Project::new(&Spec::plain()) else {
+        return;
+    };
+    project.up();
+    let before = project.pids(ProcessKind::Replica);
+    let outcome = project.up_bundle(&Spec {
+        command: "fail",
+        ..Spec::plain()
+    });
+    let Ending::Undone { message, hint, .. } = outcome.ending else {
+        panic!("{outcome:?}")
+    };
+    assert!(message.contains("did not become ready"), "{message}");
+    assert!(hint.unwrap_or_default().contains("the disk is on fire"));
+    assert_eq!(project.pids(ProcessKind::Replica), before);
+    assert!(!project.get("/").is_empty());
+}
+
+#[test]
+fn scaling_adds_and_removes_replicas_without_a_release() {
+    let Some(project) = Project::new(&Spec::plain()) else {
+        return;
+    };
+    let release = project.up().release;
+    project.local.scale("api", 4, &mut |_| {}).unwrap();
+    assert_eq!(project.pids(ProcessKind::Replica).len(), 4);
+    project.local.scale("api", 1, &mut |_| {}).unwrap();
+    assert_eq!(project.pids(ProcessKind::Replica).len(), 1);
+    let status = project.local.status().unwrap();
+    assert_eq!(status.release.as_deref(), Some(release.as_str()));
+}
+
+#[test]
+fn a_port_in_use_is_said_with_its_holder_and_what_to_do() {
+    let Some(project) = Project::new(&Spec::plain()) else {
+        return;
+    };
+    let _held = std::net::TcpListener::bind(("127.0.0.1", project.port)).unwrap();
+    let outcome = project.up();
+    let Ending::Undone { message, hint, .. } = outcome.ending else {
+        panic!("{outcome:?}")
+    };
+    assert!(
+        message.contains("is in use by") && message.contains("(pid "),
+        "{message}"
+    );
+    assert!(hint.unwrap().contains("http = <port>"));
+}
+
+#[test]
+fn output_of_replicas_can_be_read() {
+    let Some(project) = Project::new(&Spec {
+        command: "serve",
+        ..Spec::plain()
+    }) else {
+        return;
+    };
+    project.up();
+    let mut lines = Vec::new();
+    let filter = plimsoll_local::LogFilter::default();
+    project
+        .local
+        .logs(filter, false, &mut |line| lines.push(line.source))
+        .unwrap();
+}

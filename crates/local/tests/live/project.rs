@@ -1,0 +1,384 @@
+//! A project in a temporary directory, with an app made of the fixture.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use plimsoll_bundle::Digest;
+use plimsoll_bundle::local::{
+    Check, CommandSpec, Destination, DrainSpec, GatewayService, GatewayTable, Header, HealthSpec,
+    Limits, Listeners, LocalBundle, LogSpec, MigrateSpec, NeedSpec, PostgresSpec, Probe,
+    ProgramSpec, RedisClass, RedisSpec, ResourceSpec, RouteSpec, ScaleSpec, SecretMeans,
+    SecretSpec, ServiceSpec, TlsIssuer, TlsSpec, TlsVersion,
+};
+use plimsoll_deploy::Strategy;
+use plimsoll_local::{
+    Alphabet, Data, DeployRequest, Event, Local, Outcome, Phase, ProcessKind, ProcessStatus,
+    SecretPlan, Settings,
+};
+
+/// What differs between the apps of the tests.
+pub(crate) struct Spec {
+    pub(crate) command: &'static str,
+    pub(crate) resources: bool,
+}
+
+impl Spec {
+    pub(crate) fn plain() -> Self {
+        Self {
+            command: "serve",
+            resources: false,
+        }
+    }
+
+    pub(crate) fn with_resources() -> Self {
+        Self {
+            command: "serve",
+            resources: true,
+        }
+    }
+}
+
+pub(crate) struct Project {
+    dir: tempfile::TempDir,
+    pub(crate) local: Local,
+    pub(crate) port: u16,
+    artefact: Digest,
+    spec: Spec,
+}
+
+impl Project {
+    /// Nothing, with a line that says why, where this machine has no servers and the app needs them.
+    pub(crate) fn new(spec: &Spec) -> Option<Self> {
+        if spec.resources {
+            let postgres = std::fs::read_dir("/usr/lib/postgresql").is_ok();
+            for (name, there) in [
+                ("postgresql", postgres),
+                ("redis-server", Path::new("/usr/bin/redis-server").is_file()),
+            ] {
+                if !there {
+                    eprintln!("skipped: needs {name}");
+                    return None;
+                }
+            }
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let settings = Settings {
+            tool: env!("CARGO_BIN_EXE_plimsoll-local-fixture").into(),
+            tool_version: "0.1.0".into(),
+            key_file: dir.path().join("key"),
+            runtime_dir: dir.path().join("run"),
+            deadline: Duration::from_secs(60),
+            crash: None,
+        };
+        let local = Local::open(dir.path(), "shop", "development", settings).unwrap();
+        let artefact = Digest::of(b"fixture");
+        let folder = local.state().images().join(artefact.hex());
+        std::fs::create_dir_all(&folder).unwrap();
+        let program = folder.join("fixture");
+        std::fs::copy(env!("CARGO_BIN_EXE_plimsoll-local-fixture"), &program).unwrap();
+        for path in [&folder, &program] {
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        }
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
+        let spec = Spec { ..*spec };
+        Some(Self {
+            dir,
+            local,
+            port,
+            artefact,
+            spec,
+        })
+    }
+
+    pub(crate) fn up(&self) -> Outcome {
+        self.up_with(&mut |_| {})
+    }
+
+    pub(crate) fn up_with(&self, sink: &mut dyn FnMut(Event)) -> Outcome {
+        self.local
+            .deploy(&self.request(&self.spec), sink)
+            .unwrap_or_else(|error| {
+                panic!(
+                    "{} ({:?})",
+                    plimsoll_local::error::chain(&error),
+                    error.hint()
+                )
+            })
+    }
+
+    pub(crate) fn up_bundle(&self, spec: &Spec) -> Outcome {
+        self.local.deploy(&self.request(spec), &mut |_| {}).unwrap()
+    }
+
+    /// A request through the gateway.
+    pub(crate) fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+        text.split_once("\r\n\r\n").unwrap().1.to_owned()
+    }
+
+    pub(crate) fn pids(&self, kind: ProcessKind) -> Vec<u32> {
+        let status = self.local.status().unwrap();
+        let of_kind = status
+            .processes
+            .iter()
+            .filter(|process| process.kind == kind);
+        of_kind.filter_map(|process| process.pid).collect()
+    }
+
+    pub(crate) fn process(&self, name: &str) -> ProcessStatus {
+        let status = self.local.status().unwrap();
+        status
+            .processes
+            .into_iter()
+            .find(|process| process.name == name)
+            .unwrap()
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.local.status().unwrap().phase
+    }
+
+    /// Every socket file in the project.
+    pub(crate) fn sockets(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        let mut open = vec![self.dir.path().to_owned()];
+        while let Some(dir) = open.pop() {
+            for entry in std::fs::read_dir(&dir).unwrap().map(Result::unwrap) {
+                let kind = entry.file_type().unwrap();
+                if kind.is_dir() {
+                    open.push(entry.path());
+                } else if kind.is_socket() {
+                    found.push(entry.path().display().to_string());
+                }
+            }
+        }
+        found
+    }
+
+    fn request(&self, spec: &Spec) -> DeployRequest {
+        let generate = SecretPlan::Generate {
+            length: 48,
+            alphabet: Alphabet::Base64,
+        };
+        DeployRequest {
+            bundle: self.bundle(spec),
+            secrets: BTreeMap::from([("jwt".to_owned(), generate)]),
+            strategy: Strategy::Rolling {
+                surge: 1,
+                unavailable: 0,
+            },
+            seed: true,
+        }
+    }
+
+    fn bundle(&self, spec: &Spec) -> LocalBundle {
+        let program = self.program(spec);
+        let readiness = program.health.readiness.clone();
+        let drain = program.drain;
+        let service = ServiceSpec::Program(Box::new(program));
+        LocalBundle {
+            header: Header::new(LocalBundle::FORMAT, LocalBundle::VERSION),
+            app: "shop".into(),
+            environment: "development".into(),
+            services: BTreeMap::from([("api".into(), service)]),
+            resources: if spec.resources {
+                resources()
+            } else {
+                BTreeMap::new()
+            },
+            jobs: BTreeMap::new(),
+            gateway: self.table(GatewayService { readiness, drain }),
+        }
+    }
+
+    fn program(&self, spec: &Spec) -> ProgramSpec {
+        let probe = || Probe {
+            check: Check::Get {
+                port: "http".into(),
+                path: "/".into(),
+            },
+            every_ms: 200,
+            timeout_ms: 1000,
+            failures: 2,
+        };
+        let command = |verb: &str| vec!["/app/fixture".to_owned(), verb.to_owned()];
+        let migrate = MigrateSpec {
+            command: command("migrate"),
+            status: Vec::new(),
+            lock_timeout_ms: 5000,
+            within_ms: 20_000,
+        };
+        let seed = CommandSpec {
+            command: command("seed"),
+            within_ms: 20_000,
+        };
+        let secret = SecretSpec {
+            variable: "JWT_SECRET".into(),
+            by: SecretMeans::File,
+        };
+        ProgramSpec {
+            artefact: self.artefact.clone(),
+            command: command(spec.command),
+            env: BTreeMap::new(),
+            ports: BTreeMap::from([("http".into(), 2000), ("metrics".into(), 9091)]),
+            needs: if spec.resources {
+                needs()
+            } else {
+                BTreeMap::new()
+            },
+            secrets: BTreeMap::from([("jwt".into(), secret)]),
+            volumes: BTreeMap::new(),
+            limits: Limits {
+                cpu_request_millis: 100,
+                cpu_limit_millis: 200,
+                memory_request_bytes: 32 << 20,
+                memory_limit_bytes: 64 << 20,
+                pids: 64,
+                files: 256,
+            },
+            scale: ScaleSpec {
+                min: 1,
+                max: 4,
+                initial: 2,
+                cpu_target: None,
+                memory_target: None,
+            },
+            health: HealthSpec {
+                startup: probe(),
+                readiness: probe(),
+                liveness: probe(),
+                start_within_ms: 3000,
+            },
+            warm_up: None,
+            migrate: spec.resources.then_some(migrate),
+            seed: spec.resources.then_some(seed),
+            logs: LogSpec {
+                max_bytes: 1 << 20,
+                keep_ms: 86_400_000,
+            },
+            drain: DrainSpec {
+                requests_ms: 2000,
+                sockets_ms: 1000,
+                grace_ms: 2000,
+            },
+            egress: Vec::new(),
+        }
+    }
+
+    fn table(&self, api: GatewayService) -> GatewayTable {
+        let route = RouteSpec {
+            name: "all".into(),
+            hosts: vec!["localhost".into()],
+            path: "/".into(),
+            exact: false,
+            methods: Vec::new(),
+            strip: false,
+            to: Destination::Service {
+                service: "api".into(),
+                port: "http".into(),
+            },
+            limit: None,
+            body_bytes: 1 << 20,
+            timeout_ms: 10_000,
+            cors: None,
+            upgrade: false,
+            allow: Vec::new(),
+            headers: Vec::new(),
+            stream: false,
+            cache_control: None,
+        };
+        GatewayTable {
+            header: Header::new(GatewayTable::FORMAT, GatewayTable::VERSION),
+            app: "shop".into(),
+            environment: "development".into(),
+            listeners: Listeners {
+                http: Some(self.port),
+                https: None,
+                metrics: None,
+            },
+            tls: TlsSpec {
+                min: TlsVersion::V1_2,
+                issuer: TlsIssuer::Local,
+                names: vec!["localhost".into()],
+                redirect: false,
+            },
+            headers: Vec::new(),
+            compress: Vec::new(),
+            limits: BTreeMap::new(),
+            routes: vec![route],
+            services: BTreeMap::from([("api".into(), api)]),
+            trusted: Vec::new(),
+            allow: Vec::new(),
+            maintenance: None,
+            cache_hashed_s: 31_536_000,
+        }
+    }
+}
+
+impl Drop for Project {
+    fn drop(&mut self) {
+        // The directory goes next: nothing may run in it.
+        let _ = self.local.down(Data::Keep, &mut |_| {});
+    }
+}
+
+fn need(to: &str, variable: &str) -> NeedSpec {
+    NeedSpec {
+        to: to.into(),
+        port: None,
+        variable: variable.into(),
+        by: SecretMeans::File,
+        optional: false,
+        pool: None,
+        env: BTreeMap::new(),
+    }
+}
+
+fn needs() -> BTreeMap<String, NeedSpec> {
+    BTreeMap::from([
+        ("db".into(), need("db", "DATABASE_URL")),
+        ("cache".into(), need("cache", "REDIS_URL")),
+    ])
+}
+
+fn resources() -> BTreeMap<String, ResourceSpec> {
+    let db = PostgresSpec {
+        version: String::new(),
+        database: "shop".into(),
+        user: "shop".into(),
+        max_connections: 20,
+        reserve: 3,
+        extensions: vec!["citext".into(), "pg_trgm".into()],
+        statement_timeout_ms: 30_000,
+        slow_query_ms: 0,
+        settings: BTreeMap::new(),
+        memory_bytes: 128 << 20,
+        storage_bytes: 1 << 30,
+    };
+    let cache = RedisSpec {
+        memory_bytes: 32 << 20,
+        class: RedisClass::State,
+        settings: BTreeMap::new(),
+    };
+    BTreeMap::from([
+        ("db".into(), ResourceSpec::Postgres(db)),
+        ("cache".into(), ResourceSpec::Redis(cache)),
+    ])
+}
