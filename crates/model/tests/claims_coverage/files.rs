@@ -23,16 +23,19 @@ pub(crate) fn here(path: &str) -> PathBuf {
 
 /// Every system in production, where all of its claims are made.
 pub(crate) fn systems() -> &'static BTreeMap<String, App> {
-    static SYSTEMS: LazyLock<BTreeMap<String, App>> =
-        LazyLock::new(|| FILES.into_iter().map(read).collect());
+    static SYSTEMS: LazyLock<BTreeMap<String, App>> = LazyLock::new(|| {
+        let named = |(name, _): (&str, &str)| (name.to_owned(), system(name, "production"));
+        FILES.into_iter().map(named).collect()
+    });
     &SYSTEMS
 }
 
-fn read((name, path): (&str, &str)) -> (String, App) {
+/// One system in one environment.
+pub(crate) fn system(name: &str, environment: &str) -> App {
+    let (_, path) = FILES.iter().find(|(known, _)| *known == name).unwrap();
     let text = std::fs::read_to_string(here(path)).unwrap();
-    let parsed = parse(path, &text, Some("production"));
-    let app = parsed
+    let parsed = parse(path, &text, Some(environment));
+    parsed
         .app
-        .unwrap_or_else(|| panic!("{path} has errors: {:#?}", parsed.findings));
-    (name.to_owned(), app)
+        .unwrap_or_else(|| panic!("{path} has errors: {:#?}", parsed.findings))
 }

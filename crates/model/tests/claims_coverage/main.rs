@@ -9,6 +9,7 @@
 mod files;
 mod ledger;
 mod page;
+mod settings;
 mod spelling;
 
 use std::collections::{BTreeMap, BTreeSet};
