@@ -31,6 +31,12 @@ impl Ccy {
         TABLE[usize::from(self.0)].0
     }
 
+    /// Its place in the table, for comparisons inside the process.
+    #[inline]
+    pub(crate) fn place(self) -> u8 {
+        self.0
+    }
+
     /// The decimals of one unit: 2 for USD, 0 for JPY, 3 for KWD.
     #[inline]
     pub fn exponent(self) -> u8 {

@@ -164,6 +164,16 @@ impl<'a> State<'a> {
         });
     }
 
+    /// Matches of all passes so far.
+    fn matched(&self) -> usize {
+        let matched = self
+            .passes
+            .iter()
+            .map(|pass| pass.confirmed + pass.suggested)
+            .sum::<u64>();
+        usize::try_from(matched).unwrap_or(0)
+    }
+
     /// The counts of the running pass.
     fn stats(&mut self) -> &mut PassStats {
         if self.passes.is_empty() {

@@ -14,7 +14,7 @@ use super::{NONE, RunError, State};
 use crate::date::Day;
 use crate::rules::{Filter, Pass};
 
-/// Rows of one side that a partition holds on average: 256 entries of 48 bytes from each side stay in the second-level cache
+/// Rows of one side that a partition holds on average: 256 entries of 40 bytes from each side stay in the first-level cache
 /// while they are sorted and merged.
 const PARTITION_ROWS: usize = 256;
 
@@ -23,9 +23,6 @@ const MAX_PARTITION_BITS: u32 = 12;
 
 /// Calls of the progress callback in one pass, at most.
 const REPORTS: usize = 200;
-
-/// Hash of a row that takes no part. A real hash of this value is moved by one; keys are compared anyway.
-const ABSENT: u64 = u64::MAX;
 
 /// Runs a pass over all rows that are still open.
 pub(super) fn run_pass(pass: &Pass, seed: u64, state: &mut State<'_>) -> Result<(), RunError> {
@@ -42,20 +39,21 @@ pub(super) fn join(
     keys: &(SideKeys<'_>, SideKeys<'_>),
     state: &mut State<'_>,
 ) -> Result<(), RunError> {
-    let largest = state.left.len().max(state.right.len());
-    let bits = (largest / PARTITION_ROWS)
+    let matched = state.matched();
+    let (open_l, open_r) = (state.left.len() - matched, state.right.len() - matched);
+    let bits = (open_l.max(open_r) / PARTITION_ROWS)
         .max(1)
         .ilog2()
         .min(MAX_PARTITION_BITS);
     state.report(0)?;
-    let mut lefts = {
-        let is_open = |row: usize| state.left_claims[row].right == NONE;
-        Partitions::new(&keys.0, pass.filter_left.as_ref(), is_open, bits)
-    };
-    let mut rights = {
-        let is_open = |row: usize| !state.right_claimed[row];
-        Partitions::new(&keys.1, pass.filter_right.as_ref(), is_open, bits)
-    };
+    let mut lefts = Partitions::new(open_l, bits);
+    lefts.fill(&keys.0, pass.filter_left.as_ref(), |row| {
+        state.left_claims[row].right == NONE
+    });
+    let mut rights = Partitions::new(open_r, bits);
+    rights.fill(&keys.1, pass.filter_right.as_ref(), |row| {
+        !state.right_claimed[row]
+    });
     let checks = Checks::new(pass);
     let mut solver = Solver::new(pass, &checks, (&keys.0, &keys.1));
     let rows = state.left.len() + state.right.len();
@@ -63,7 +61,9 @@ pub(super) fn join(
     for partition in 0..lefts.count() {
         lefts.sort(partition);
         rights.sort(partition);
-        merge(&lefts, &rights, partition, |run| solver.take(run, state));
+        merge(lefts.tagged(partition), rights.tagged(partition), |run| {
+            solver.take(run, state)
+        });
         if (partition + 1) % step == 0 {
             state.report(rows * (partition + 1) / lefts.count())?;
         }
@@ -104,21 +104,33 @@ impl<'a> Tagged<'a> {
     }
 }
 
-/// A row with what the comparison with another needs.
+/// A row with what the comparison with another needs: 40 bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
-    pub(super) numbers: Numbers,
+    amount: i64,
+    day: Day,
     pub(super) row: u32,
+    /// The part of the key's hash that does not name the partition.
+    hash: u32,
     pub(super) key: InlineKey,
+}
+
+impl Entry {
+    #[inline]
+    pub(super) fn numbers(&self) -> Numbers {
+        Numbers {
+            amount: self.amount,
+            day: self.day,
+        }
+    }
 }
 
 /// The rows of one side, grouped by the top bits of the hash of their key.
 struct Partitions {
-    entries: Vec<Entry>,
-    /// One for each entry. Upper half: 32 bits of the hash; lower half: the place of the entry.
+    entries: Vec<Vec<Entry>>,
+    bits: u32,
+    /// Of the partition at hand, one for each entry and sorted. Upper half: the hash; lower half: the place of the entry.
     tags: Vec<u64>,
-    /// Where each partition starts, and where the last ends.
-    bounds: Vec<usize>,
 }
 
 #[expect(
@@ -131,95 +143,78 @@ fn entry_of(tag: u64) -> usize {
 }
 
 impl Partitions {
-    fn new(
+    /// Room for about so many rows. Hashes spread evenly, so an eighth more than the average is nearly always enough.
+    fn new(rows: usize, bits: u32) -> Self {
+        let average = rows >> bits;
+        let entries = (0..1_usize << bits).map(|_| Vec::with_capacity(average + average / 8));
+        Self {
+            entries: entries.collect(),
+            bits,
+            tags: Vec::new(),
+        }
+    }
+
+    /// Takes the rows that are open, pass the filter and have a key.
+    fn fill(
+        &mut self,
         keys: &SideKeys<'_>,
         filter: Option<&Filter>,
         is_open: impl Fn(usize) -> bool,
-        bits: u32,
-    ) -> Self {
-        let takes_part =
-            |row| is_open(row) && filter.is_none_or(|filter| filter.accepts(keys.store, row));
-        let hashed = hashed(keys, takes_part);
-        let partition_of = |hash: u64| (hash >> 32 >> (32 - bits)) as usize;
-        let mut bounds = vec![0_usize; (1 << bits) + 1];
-        for (hash, _) in hashed.iter().filter(|(hash, _)| *hash != ABSENT) {
-            bounds[partition_of(*hash) + 1] += 1;
-        }
-        for partition in 1..bounds.len() {
-            bounds[partition] += bounds[partition - 1];
-        }
-        let count = bounds[bounds.len() - 1];
-        let nobody = Numbers {
-            amount: 0,
-            day: Day::from_days(0),
-        };
-        let mut entries = vec![
-            Entry {
-                numbers: nobody,
-                row: NONE,
-                key: InlineKey::EMPTY
-            };
-            count
-        ];
-        let mut tags = vec![0; count];
-        let mut next = bounds.clone();
-        for (row, &(hash, key)) in (0_u32..).zip(&hashed) {
-            if hash == ABSENT {
-                continue;
+    ) {
+        let mut scratch = KeyScratch::default();
+        let rows = u32::try_from(keys.store.len()).unwrap_or(NONE);
+        for row in 0..rows {
+            let place = row as usize;
+            let takes_part =
+                is_open(place) && filter.is_none_or(|filter| filter.accepts(keys.store, place));
+            if takes_part && let Some((key, hash)) = keys.key(place, &mut scratch) {
+                let Numbers { amount, day } = Numbers::of(keys.store, place);
+                let partition = (hash >> 32 >> (32 - self.bits)) as usize;
+                let hash = lower_half(hash);
+                self.entries[partition].push(Entry {
+                    amount,
+                    day,
+                    row,
+                    hash,
+                    key,
+                });
             }
-            let slot = &mut next[partition_of(hash)];
-            // The top bits name the partition, so the tag keeps the bits below them.
-            tags[*slot] = (hash << bits) & !u64::from(u32::MAX) | *slot as u64;
-            let numbers = Numbers::of(keys.store, row as usize);
-            entries[*slot] = Entry { numbers, row, key };
-            *slot += 1;
-        }
-        Self {
-            entries,
-            tags,
-            bounds,
         }
     }
 
     fn count(&self) -> usize {
-        self.bounds.len() - 1
+        self.entries.len()
     }
 
+    /// Prepares a partition for [`Partitions::tagged`].
     fn sort(&mut self, partition: usize) {
-        self.tags[self.bounds[partition]..self.bounds[partition + 1]].sort_unstable();
+        self.tags.clear();
+        let numbered = (0_u64..).zip(&self.entries[partition]);
+        self.tags
+            .extend(numbered.map(|(place, entry)| u64::from(entry.hash) << 32 | place));
+        self.tags.sort_unstable();
     }
 
-    fn tags(&self, partition: usize) -> &[u64] {
-        &self.tags[self.bounds[partition]..self.bounds[partition + 1]]
-    }
-
-    fn tagged<'a>(&'a self, tags: &'a [u64]) -> Tagged<'a> {
+    fn tagged(&self, partition: usize) -> Tagged<'_> {
         Tagged {
-            tags,
-            entries: &self.entries,
+            tags: &self.tags,
+            entries: &self.entries[partition],
         }
     }
 }
 
-/// The key of each row with its hash, which is [`ABSENT`] for a row that takes no part.
-fn hashed(keys: &SideKeys<'_>, takes_part: impl Fn(usize) -> bool) -> Vec<(u64, InlineKey)> {
-    let mut scratch = KeyScratch::default();
-    let mut key_of = |row| {
-        let key = if takes_part(row) {
-            keys.key(row, &mut scratch)
-        } else {
-            None
-        };
-        key.map_or((ABSENT, InlineKey::EMPTY), |(key, hash)| {
-            (hash.min(ABSENT - 1), key)
-        })
-    };
-    (0..keys.store.len()).map(&mut key_of).collect()
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the upper half names the partition"
+)]
+#[inline]
+fn lower_half(hash: u64) -> u32 {
+    hash as u32
 }
 
 /// Calls `found` for each hash that both sides have in a partition.
-fn merge(left: &Partitions, right: &Partitions, partition: usize, mut found: impl FnMut(Run<'_>)) {
-    let (lefts, rights) = (left.tags(partition), right.tags(partition));
+fn merge(left: Tagged<'_>, right: Tagged<'_>, mut found: impl FnMut(Run<'_>)) {
+    let (lefts, rights) = (left.tags, right.tags);
     let (mut l, mut r) = (0, 0);
     while l < lefts.len() && r < rights.len() {
         let hash = lefts[l] >> 32;
@@ -234,10 +229,16 @@ fn merge(left: &Partitions, right: &Partitions, partition: usize, mut found: imp
                 while r < rights.len() && rights[r] >> 32 == hash {
                     r += 1;
                 }
-                let lefts = left.tagged(&lefts[from_l..l]);
+                let lefts = Tagged {
+                    tags: &lefts[from_l..l],
+                    ..left
+                };
                 found(Run {
                     lefts,
-                    rights: right.tagged(&rights[from_r..r]),
+                    rights: Tagged {
+                        tags: &rights[from_r..r],
+                        ..right
+                    },
                 });
             }
         }

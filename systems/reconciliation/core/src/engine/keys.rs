@@ -33,14 +33,13 @@ enum Part<'a> {
 pub(super) struct InlineKey([u8; InlineKey::SIZE]);
 
 impl InlineKey {
-    /// With 16 bytes for the numbers beside it, an entry of the join has 40 bytes. Currency, a reference of 16 and a code of
-    /// four characters fit.
-    const SIZE: usize = 24;
+    /// With 20 bytes for what goes beside it, an entry of the join has 40 bytes. The currency and a reference of 17
+    /// characters fit, or one of 12 with a code of 4.
+    const SIZE: usize = 20;
     const LONG: u8 = u8::MAX;
     /// Of a key that does not fit: it has to be compared where the rows are stored.
     const TOO_LONG: Self = Self([Self::LONG; Self::SIZE]);
-    /// Of no row.
-    pub(super) const EMPTY: Self = Self([0; Self::SIZE]);
+    const EMPTY: Self = Self([0; Self::SIZE]);
 
     /// Whether the key did not fit.
     #[inline]
@@ -65,8 +64,8 @@ impl InlineKey {
     #[inline]
     fn hash(&self, state: &FixedState) -> u64 {
         let mut hasher = state.build_hasher();
-        for word in self.0.as_chunks::<8>().0 {
-            hasher.write_u64(u64::from_le_bytes(*word));
+        for word in self.0.as_chunks::<4>().0 {
+            hasher.write_u32(u32::from_le_bytes(*word));
         }
         hasher.finish()
     }
@@ -155,7 +154,9 @@ impl<'a> SideKeys<'a> {
     #[inline]
     pub(super) fn key(&self, row: usize, scratch: &mut KeyScratch) -> Option<(InlineKey, u64)> {
         let mut key = InlineKey::EMPTY;
-        let mut fits = key.push(self.store.ccy(row).code().as_bytes());
+        key.0[1] = self.store.ccy(row).place();
+        key.0[0] = 1;
+        let mut fits = true;
         for part in &self.parts {
             fits &= match part {
                 Part::Text(field, norm) => {

@@ -56,7 +56,7 @@ impl<'a> Solver<'a> {
         let same_key = left.key == right.key
             && (!left.key.is_too_long() || self.left.equal(l, self.right, r, &mut self.scratch));
         if same_key
-            && self.checks.numbers_hold(&left.numbers, &right.numbers)
+            && self.checks.numbers_hold(&left.numbers(), &right.numbers())
             && self
                 .checks
                 .exact_holds((self.left.store, l), (self.right.store, r))
