@@ -191,14 +191,21 @@ impl Runner for ProcessRunner {
         };
         let record: Option<ShimRecord> = state::load(&dir.join(SHIM_FILE), SHIM_FORMAT).ok();
         let exit = read_exit(dir, &spec);
+        if exit.is_some() {
+            // A shim writes its last word when nothing of the program is left.
+            return Ok(Found::Dead {
+                spec: Some(Box::new(spec)),
+                exit,
+                killed: None,
+            });
+        }
         let same_boot = match (&record, boot_id()) {
             (Some(record), Ok(boot)) => record.boot_id == boot,
             (None, _) | (_, Err(_)) => false,
         };
         let judged = match &record {
             None => Err("its record is missing or half-written".to_owned()),
-            Some(record) if exit.is_none() => judge(dir, &spec, record, same_boot),
-            Some(_) => Err("it has ended".to_owned()),
+            Some(record) => judge(dir, &spec, record, same_boot),
         };
         match judged {
             Ok((record, handle)) => {
@@ -213,7 +220,7 @@ impl Runner for ProcessRunner {
             Err(reason) => {
                 let killed = leftovers::kill(&spec, record.as_ref(), same_boot);
                 Ok(Found::Dead {
-                    exit: exit.or_else(|| read_exit(dir, &spec)),
+                    exit: read_exit(dir, &spec),
                     killed: (killed > 0).then_some(reason),
                     spec: Some(Box::new(spec)),
                 })

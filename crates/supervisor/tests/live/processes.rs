@@ -1,14 +1,17 @@
 //! Real processes: start, stop, kill, adopt.
 
 use std::io::{BufRead, BufReader};
+use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::support::*;
+use plimsoll_stdx::net::{fds, frame, unix};
 use plimsoll_stdx::process::ProcessId;
 use plimsoll_supervisor::logs;
 use plimsoll_supervisor::machine::State;
-use plimsoll_supervisor::record::ExitReason;
+use plimsoll_supervisor::protocol::{Request, Response};
+use plimsoll_supervisor::record::{ExitReason, SHIM_SOCKET};
 use plimsoll_supervisor::{SuperviseError, Supervisor};
 use rustix::process::Signal;
 
@@ -394,4 +397,40 @@ impl Sleeping for plimsoll_supervisor::Order {
         self.command = ["/bin/sleep", "600"].map(String::from).to_vec();
         self
     }
+}
+
+#[tokio::test]
+async fn a_shim_answers_its_four_verbs_with_sockets_and_refuses_what_only_a_keeper_has() {
+    let env = Env::new();
+    let (supervisor, _) = env.open().await;
+    let status = ready(&supervisor, server("web-1")).await;
+    let dir = status.dir.clone().unwrap();
+    let ask = |request: &Request| -> (Response, Vec<OwnedFd>) {
+        let mut stream = unix::connect(&dir, SHIM_SOCKET).unwrap();
+        frame::write(&mut stream, request).unwrap();
+        fds::receive(&mut stream).unwrap()
+    };
+    let (Response::Info(record), _) = ask(&Request::Info) else {
+        panic!("no info");
+    };
+    assert_eq!(record.program.unwrap().process, pid(&status));
+    let port = address(&status, "http").port();
+    let (answer, sockets) = ask(&Request::Dial { port });
+    assert_eq!(answer, Response::Done);
+    let mut text = String::new();
+    let mut dialled = std::net::TcpStream::from(sockets.into_iter().next().unwrap());
+    std::io::Read::read_to_string(&mut dialled, &mut text).unwrap();
+    assert_eq!(text.trim().parse().ok(), status.pid);
+    let (answer, sockets) = ask(&Request::Listen { port: 0 });
+    assert_eq!(answer, Response::Done);
+    let listener = std::net::TcpListener::from(sockets.into_iter().next().unwrap());
+    assert!(std::net::TcpStream::connect(listener.local_addr().unwrap()).is_ok());
+    assert!(matches!(
+        ask(&Request::Dial { port: 1 }).0,
+        Response::Refused { .. }
+    ));
+    assert!(matches!(ask(&Request::Sockets).0, Response::Refused { .. }));
+    assert_eq!(ask(&Request::Signal { signal: 15 }).0, Response::Done);
+    next_ready(&supervisor, &status).await;
+    supervisor.stop_all().await.unwrap();
 }
