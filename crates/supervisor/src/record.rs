@@ -10,7 +10,7 @@ use plimsoll_stdx::process::ProcessId;
 use plimsoll_store::state::Format;
 use serde::{Deserialize, Serialize};
 
-use crate::order::Order;
+use crate::order::{Kind, Order};
 
 /// File name of [`Spec`].
 pub const SPEC_FILE: &str = "spec.json";
@@ -40,6 +40,14 @@ pub(crate) const EXIT_FORMAT: Format = Format {
     name: "plimsoll.exit",
     version: 1,
 };
+
+/// The file name of the control socket above a process of this kind.
+pub fn socket_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Keeper => KEEPER_SOCKET,
+        Kind::Replica | Kind::Resource | Kind::Job => SHIM_SOCKET,
+    }
+}
 
 /// One start of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

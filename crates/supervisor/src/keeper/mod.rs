@@ -15,7 +15,8 @@ use rustix::process::Signal;
 
 use crate::order::Root;
 use crate::record::{KEEPER_SOCKET, LOG_DIR, SHIM_FILE, SHIM_FORMAT, ShimRecord};
-use crate::shim::warden::{Post, Warden, complain};
+use crate::shim::warden::{Post, Warden};
+use crate::shim::word::complain;
 use crate::shim::{confine_user, root};
 
 /// A keeper whose `spec.json` is in `dir`; returns the exit code when it was told to end.

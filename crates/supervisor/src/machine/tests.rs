@@ -1,4 +1,4 @@
-use plimsoll_bundle::local::{Check, Probe};
+use plimsoll_bundle::local::{Check, HealthSpec, Probe, WarmUpSpec};
 use proptest::prelude::*;
 
 use super::*;

@@ -25,8 +25,8 @@ use crate::dispatch::{KEEPER, SHIM};
 use crate::order::{Kind, Root};
 use crate::protocol::{Request, Response};
 use crate::record::{
-    EXIT_FILE, EXIT_FORMAT, ExitRecord, IsolationClass, KEEPER_SOCKET, LOG_DIR, SHIM_FILE,
-    SHIM_FORMAT, SHIM_SOCKET, SPEC_FILE, SPEC_FORMAT, ShimRecord, Spec,
+    EXIT_FILE, EXIT_FORMAT, ExitRecord, IsolationClass, LOG_DIR, SHIM_FILE, SHIM_FORMAT, SPEC_FILE,
+    SPEC_FORMAT, ShimRecord, Spec, socket_name,
 };
 use crate::secrets::Secrets;
 use crate::shim::{self, Started};
@@ -324,11 +324,7 @@ fn judge(
 }
 
 fn ask(dir: &Path, spec: &Spec, request: &Request) -> Result<Response, FrameError> {
-    let name = match spec.order.kind {
-        Kind::Keeper => KEEPER_SOCKET,
-        Kind::Replica | Kind::Resource | Kind::Job => SHIM_SOCKET,
-    };
-    let mut stream = unix::connect(dir, name)?;
+    let mut stream = unix::connect(dir, socket_name(spec.order.kind))?;
     stream.set_read_timeout(Some(ANSWER_WITHIN))?;
     stream.set_write_timeout(Some(ANSWER_WITHIN))?;
     frame::write(&mut stream, request)?;

@@ -16,12 +16,14 @@ pub(crate) mod group;
 pub(crate) mod handoff;
 mod init;
 pub(crate) mod launch;
+mod memory;
 mod mounts;
 pub(crate) mod output;
 pub(crate) mod root;
 mod serve;
 mod sys;
 pub(crate) mod warden;
+pub(crate) mod word;
 
 use std::path::Path;
 
@@ -59,6 +61,6 @@ pub(crate) use launch::check;
 pub fn main(dir: &Path) -> u8 {
     match Warden::open(dir).and_then(Warden::run) {
         Ok(()) => 0,
-        Err(error) => warden::complain(&error),
+        Err(error) => word::complain(&error),
     }
 }

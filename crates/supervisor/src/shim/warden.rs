@@ -24,12 +24,13 @@ use super::launch::launch;
 use super::output::{Flow, Output, Source};
 use super::serve::{Wish, serve};
 use super::sys::{Reaped, Signals, reap};
-use super::{MOUNT_POINT, Started, group};
+use super::word::{release_stdio, say};
+use super::{MOUNT_POINT, Started, group, memory};
 use crate::logs::Stream;
 use crate::order::{Root, StopSignal};
 use crate::record::{
     EXIT_FILE, EXIT_FORMAT, ExitReason, ExitRecord, PROTOCOL, Program, SHIM_FILE, SHIM_FORMAT,
-    SHIM_SOCKET, SPEC_FILE, SPEC_FORMAT, ShimRecord, Spec,
+    SPEC_FILE, SPEC_FORMAT, ShimRecord, Spec, socket_name,
 };
 use crate::secrets::Secrets;
 
@@ -105,16 +106,6 @@ pub(crate) struct Warden {
 /// Why a shim or keeper could not do its work.
 pub(crate) type WardenError = String;
 
-/// Says it where the supervisor listens, and where it can be read later.
-pub(crate) fn complain(error: &WardenError) -> u8 {
-    let failed = Started::Failed {
-        reason: error.clone(),
-    };
-    // Nobody may listen any more; the exit code tells as much.
-    let _ = frame::write(&mut io::stdout(), &failed);
-    1
-}
-
 impl Warden {
     /// Reads orders and secrets and opens the socket; nothing runs yet.
     pub(crate) fn open(dir: &Path) -> Result<Self, WardenError> {
@@ -140,7 +131,7 @@ impl Warden {
             libc::SIGHUP,
         ])
         .map_err(text)?;
-        let name = socket_name(&spec);
+        let name = socket_name(spec.order.kind);
         let listener = unix::bind(&dir, name).map_err(text)?;
         listener.set_nonblocking(true).map_err(text)?;
         let record = ShimRecord {
@@ -191,7 +182,7 @@ impl Warden {
         self.save_record()?;
         let started = Started::Running(Box::new(self.record.clone()));
         // A supervisor that died meanwhile will adopt us; we go on without the word.
-        let _ = frame::write(&mut io::stdout(), &started);
+        say(&started);
         release_stdio()?;
         while self.end.is_none() {
             self.wait();
@@ -215,7 +206,7 @@ impl Warden {
             entered: if keeper { Entered::Yes } else { Entered::No },
             tie: if keeper { Tie::Survives } else { Tie::Dies },
         }));
-        self.oom_before = oom_kills();
+        self.oom_before = memory::oom_kills();
         let launched = launch(&handoff)?;
         let process = ProcessId::of(launched.pid).map_err(text)?;
         let sources = vec![
@@ -300,7 +291,7 @@ impl Warden {
         if signal != libc::SIGKILL || self.course != Course::On {
             return Some(false);
         }
-        (self.oom_before? == oom_kills()?).then_some(false)
+        (self.oom_before? == memory::oom_kills()?).then_some(false)
     }
 
     fn respawn(&mut self) {
@@ -459,7 +450,7 @@ impl Warden {
         };
         let saved = state::save(&self.dir.join(EXIT_FILE), EXIT_FORMAT, &exit).map_err(text);
         // A socket that is left is replaced by the next start.
-        let _ = std::fs::remove_file(self.dir.join(socket_name(&self.spec)));
+        let _ = std::fs::remove_file(self.dir.join(socket_name(self.spec.order.kind)));
         saved
     }
 
@@ -473,36 +464,6 @@ impl Warden {
             let _ = std::fs::remove_dir(dir);
         }
     }
-}
-
-fn socket_name(spec: &Spec) -> &'static str {
-    match spec.order.kind {
-        crate::order::Kind::Keeper => crate::record::KEEPER_SOCKET,
-        crate::order::Kind::Replica | crate::order::Kind::Resource | crate::order::Kind::Job => {
-            SHIM_SOCKET
-        }
-    }
-}
-
-/// Lets go of the pipes to the supervisor, which waits for their end.
-fn release_stdio() -> Result<(), WardenError> {
-    let null = File::options()
-        .read(true)
-        .write(true)
-        .open("/dev/null")
-        .map_err(text)?;
-    rustix::stdio::dup2_stdin(&null).map_err(text)?;
-    rustix::stdio::dup2_stdout(&null).map_err(text)?;
-    rustix::stdio::dup2_stderr(&null).map_err(text)
-}
-
-/// The kernel's kills for want of memory since boot.
-fn oom_kills() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/vmstat").ok()?;
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix("oom_kill "))?;
-    line.trim().parse().ok()
 }
 
 fn text(error: impl std::fmt::Display) -> String {
