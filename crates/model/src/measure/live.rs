@@ -3,7 +3,7 @@
 use super::{Measure, live};
 use crate::units::Dimension::{Bytes, Cpu, Number, Rate, Share, Time, Truth};
 
-// A measure a line, so that the table reads as a table.
+// Laid out by hand, so that the table reads as a table.
 #[rustfmt::skip]
 pub(super) const MEASURES: &[Measure] = &[
     live("http.rate", Rate, &["app", "edge", "route", "service"], "Requests."),
@@ -15,15 +15,19 @@ pub(super) const MEASURES: &[Measure] = &[
     live("http.refused", Rate, &["app", "edge", "route", "limit"], "Requests answered 429."),
     live("http.sockets", Number, &["app", "edge", "route", "service"], "Open WebSocket and event-stream connections."),
     live("http.users", Number, &["app", "edge", "route", "service"], "Clients seen in the last five minutes."),
-    live("process.restarts", Number, &["app", "service", "resource"], "Restarts of replicas during the alert's `for`."),
+    live("process.restarts", Number, &["app", "service", "resource"],
+        "Restarts of replicas during the alert's `for`."),
     live("process.ready", Number, &["app", "service", "resource"], "Replicas that are ready."),
-    live("process.not_ready", Truth, &["app", "service", "resource"], "Whether a replica that should be ready is not."),
+    live("process.not_ready", Truth, &["app", "service", "resource"],
+        "Whether a replica that should be ready is not."),
     live("cpu.used", Cpu, &["app", "service", "resource"], "CPU that a replica uses."),
     live("cpu.utilisation", Share, &["app", "service", "resource"], "CPU used over CPU requested."),
     live("cpu.throttled", Share, &["app", "service", "resource"], "Periods in which a replica was held back."),
     live("memory.rss", Bytes, &["app", "service", "resource"], "Resident memory of a replica."),
-    live("memory.utilisation", Share, &["app", "service", "resource"], "Memory used over memory requested: what the autoscaler sees."),
-    live("memory.of_limit", Share, &["app", "service", "resource"], "Memory used over the limit, of the fullest replica: what ends in a kill."),
+    live("memory.utilisation", Share, &["app", "service", "resource"],
+        "Memory used over memory requested: what the autoscaler sees."),
+    live("memory.of_limit", Share, &["app", "service", "resource"],
+        "Memory used over the limit, of the fullest replica: what ends in a kill."),
     live("disk.utilisation", Share, &["app", "resource", "service"], "Disk used over disk there is."),
     live("disk.io", Rate, &["app", "resource", "service"], "Disk operations."),
     live("network.io", Rate, &["app", "service", "resource"], "Bytes in and out."),
@@ -49,6 +53,7 @@ pub(super) const MEASURES: &[Measure] = &[
     live("certificate.expires", Time, &["app", "edge"], "Time until the first TLS certificate expires."),
     live("slo.burn", Number, &["slo"], "Speed at which the error budget burns; 1 spends it exactly."),
     live("slo.budget_left", Share, &["slo"], "What is left of the error budget in its window."),
-    live("slo.availability", Share, &["slo"], "Share of the window in which it answered: from the record, never from a short test."),
+    live("slo.availability", Share, &["slo"],
+        "Share of the window in which it answered: from the record, never from a short test."),
     live("cost.budget_used", Share, &["app"], "Used of the month's budget."),
 ];

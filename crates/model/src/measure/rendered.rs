@@ -3,12 +3,16 @@
 use super::{Measure, claim};
 use crate::units::Dimension::{Bytes, Cpu, Number, Share, Text, Time, Truth};
 
-// A measure a line, so that the table reads as a table.
+// Laid out by hand, so that the table reads as a table.
 #[rustfmt::skip]
 pub(super) const MEASURES: &[Measure] = &[
-    claim("rendered.files", Truth, &["app", "service"], "Whether these documents are rendered and valid for their kind.").with("paths below the output, separated by blanks"),
-    claim("rendered.kinds", Truth, &["app", "edge"], "Whether objects of these kinds are among the documents.").with("kinds, separated by blanks"),
-    claim("rendered.placeholders", Number, &["app"], "Places in the documents that somebody would have to edit by hand."),
+    claim("rendered.files", Truth, &["app", "service"],
+        "Whether these documents are rendered and valid for their kind.")
+        .with("paths below the output, separated by blanks"),
+    claim("rendered.kinds", Truth, &["app", "edge"],
+        "Whether objects of these kinds are among the documents.").with("kinds, separated by blanks"),
+    claim("rendered.placeholders", Number, &["app"],
+        "Places in the documents that somebody would have to edit by hand."),
     claim("rendered.secrets", Number, &["app"], "Findings of the secret scan over the documents and the repository."),
     claim("rendered.replicas_min", Number, &["service"], "Least replicas."),
     claim("rendered.replicas_max", Number, &["service"], "Most replicas."),
@@ -24,7 +28,8 @@ pub(super) const MEASURES: &[Measure] = &[
     claim("rendered.memory_limit", Bytes, &["service", "resource"], "Memory that a replica is held to."),
     claim("rendered.memory", Bytes, &["resource"], "Memory for the resource's data (`maxmemory` of Redis)."),
     claim("rendered.probes", Number, &["service"], "Kinds of probes: startup, readiness, liveness."),
-    claim("rendered.port", Number, &["service"], "Number of a port, the same in every document that has it.").with("the port's name"),
+    claim("rendered.port", Number, &["service"],
+        "Number of a port, the same in every document that has it.").with("the port's name"),
     claim("rendered.service_type", Text, &["service"], "Type of the Service object."),
     claim("rendered.disruption_keep", Number, &["service"], "Ready replicas that a drain of machines has to leave."),
     claim("rendered.surge", Number, &["app"], "Replicas above the wanted count that a change may have."),
@@ -40,10 +45,18 @@ pub(super) const MEASURES: &[Measure] = &[
     claim("rendered.backup_keep", Time, &["backup"], "How long each backup is kept."),
     claim("rendered.engine", Text, &["resource"], "What the resource is."),
     claim("rendered.read_replicas", Number, &["resource"], "Copies that answer reads."),
-    claim("rendered.panels", Number, &["app"], "Panels of dashboards that have a query.").maybe("dashboards, separated by blanks; all unless given"),
-    claim("rendered.pipeline", Truth, &["app"], "Whether the delivery pipeline has these stages, in an order that their needs allow.").with("stages, separated by blanks"),
-    claim("rendered.branches", Truth, &["app"], "Whether a push to a branch deploys to its environment.").with("`branch>environment`, separated by blanks"),
-    claim("rules.findings", Number, &["app", "service", "resource", "edge"], "Findings of severity error or warning.").maybe("a rule, a group of rules or a standard; all rules unless given"),
-    claim("rules.coverage", Share, &["app"], "Controls of a standard that a rule or an experiment decides, over those that apply.").with("the standard"),
-    claim("docs.failed_commands", Number, &["app", "edge"], "Commands in the rendered documents that fail when they are run.").maybe("a chapter; all unless given"),
+    claim("rendered.panels", Number, &["app"],
+        "Panels of dashboards that have a query.").maybe("dashboards, separated by blanks; all unless given"),
+    claim("rendered.pipeline", Truth, &["app"],
+        "Whether the delivery pipeline has these stages, in an order that their needs allow.")
+        .with("stages, separated by blanks"),
+    claim("rendered.branches", Truth, &["app"],
+        "Whether a push to a branch deploys to its environment.").with("`branch>environment`, separated by blanks"),
+    claim("rules.findings", Number, &["app", "service", "resource", "edge"],
+        "Findings of severity error or warning.")
+        .maybe("a rule, a group of rules or a standard; all rules unless given"),
+    claim("rules.coverage", Share, &["app"],
+        "Controls of a standard that a rule or an experiment decides, over those that apply.").with("the standard"),
+    claim("docs.failed_commands", Number, &["app", "edge"],
+        "Commands in the rendered documents that fail when they are run.").maybe("a chapter; all unless given"),
 ];
