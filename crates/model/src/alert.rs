@@ -87,6 +87,11 @@ fn term(words: &[&str]) -> Result<Term, UnitError> {
     }
     let bound = match rest {
         [] => None,
+        [first, ..] if !first.starts_with(['<', '>', '=']) => {
+            return Err(UnitError::new(format!(
+                "`{first}` is no comparison: write one of <, <=, ==, >=, > and a value"
+            )));
+        }
         parts if parts.len() <= 2 => Some(parts.join(" ").parse()?),
         [.., last] => {
             return Err(UnitError::new(format!(

@@ -142,9 +142,11 @@ impl Draft {
         }
     }
 
-    /// Whether it says that something is not there.
+    /// Whether it says that something is not there, or not where it belongs.
     pub(crate) fn is_about_absence(&self) -> bool {
-        matches!(self.code, "P005" | "P008" | "P101")
+        // A value at the top of the file most often belongs to a table whose header could not be read.
+        let is_stray = self.code == "P002" && !self.object.contains('.');
+        is_stray || matches!(self.code, "P005" | "P008" | "P101" | "P102")
     }
 
     /// Points at the key instead of the value.

@@ -175,7 +175,11 @@ fn overlay_names(name: &str, node: &Node) -> Vec<Draft> {
     let path = join("env", name);
     let mut drafts = Vec::new();
     if let Err(error) = grammar::Form::Slug.ensure(name) {
-        drafts.push(Draft::error("P010", &path, error.message).at_bytes(node.key.clone()));
+        let draft = Draft::error("P010", &path, error.message).at_bytes(node.key.clone());
+        drafts.push(match error.suggestion {
+            Some(better) => draft.replace(format!("call it `{better}`"), better),
+            None => draft.help("call it by a plain word, as in `staging`"),
+        });
     }
     if let Value::Table(entries) = &node.value {
         for key in ["plimsoll", "app", "env"] {

@@ -1,5 +1,7 @@
 //! Did you mean …?
 
+use crate::tree::Value;
+
 /// Longer words are not compared: the distance costs the product of both lengths.
 const LONGEST: usize = 64;
 
@@ -24,6 +26,14 @@ pub(crate) fn closest<'a>(
         .filter(|(distance, candidate)| *distance <= allowed(plain.len().max(candidate.len())))
         .min_by_key(|(distance, candidate)| (*distance, *candidate))
         .map(|(_, candidate)| candidate)
+}
+
+/// Whether `name` is so close to `word` that its value is read as that of `word`, and what is wrong with it told too.
+pub(crate) fn is_surely(name: &str, word: &str, value: &Value) -> bool {
+    let distance = strsim::damerau_levenshtein(&normal(name), &normal(word));
+    // Of a plural only a table has the shape of its singular; a list there comes from another tool.
+    let is_plural = name.strip_suffix('s') == Some(word);
+    distance <= 1.max(word.len() / 4) && (!is_plural || matches!(value, Value::Table(_)))
 }
 
 /// One slip in short words, and one more for each three letters.
@@ -117,6 +127,42 @@ pub(crate) fn familiar(table: &str, key: &str) -> Option<&'static str> {
             ("domain", "hosts are `hosts = [\"app.example.com\"]`"),
             ("websocket", "WebSocket is `upgrade = true`"),
             ("max_body_size", "the largest body is `body = \"50MiB\"`"),
+        ],
+        "probe" => &[
+            ("path", "the path is `get = \"/readyz\"`"),
+            ("httpGet", "the path is `get = \"/readyz\"`"),
+            (
+                "test",
+                "probes ask from outside: `get = \"/readyz\"`, never a command inside",
+            ),
+            (
+                "exec",
+                "probes ask from outside: `get = \"/readyz\"`, never a command inside",
+            ),
+            (
+                "interval",
+                "the time between two questions is `every = \"2s\"`",
+            ),
+            (
+                "periodSeconds",
+                "the time between two questions is `every = \"2s\"`",
+            ),
+            (
+                "timeoutSeconds",
+                "the time for one answer is `timeout = \"1s\"`",
+            ),
+            ("failureThreshold", "failures in a row are `fail = 2`"),
+            ("successThreshold", "successes in a row are `pass = 1`"),
+            ("retries", "failures in a row are `fail = 2`"),
+            (
+                "initialDelaySeconds",
+                "the time for the start is `startup = { within = \"60s\" }`",
+            ),
+        ],
+        "scale" => &[
+            ("minReplicas", "at least is `min = 3`"),
+            ("maxReplicas", "at most is `max = 15`"),
+            ("replicas", "at least is `min = 3`, at most `max = 15`"),
         ],
         "" => &[
             ("services", "a service is `[service.NAME]`"),

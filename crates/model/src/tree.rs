@@ -30,6 +30,8 @@ pub(crate) enum Value {
     Date(String),
     List(Vec<Node>),
     Table(BTreeMap<String, Node>),
+    /// What the parser made of a mistake of syntax; all that is to be said of it has been said.
+    Broken,
 }
 
 impl Value {
@@ -43,6 +45,7 @@ impl Value {
             Self::Date(_) => "a date",
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
+            Self::Broken => "unreadable",
         }
     }
 }
@@ -66,14 +69,39 @@ pub(crate) fn read(text: &str) -> (Node, Vec<SyntaxError>) {
         .collect();
     let span = table.span();
     let value = convert_table(table.get_ref(), 0, &mut errors);
-    (
-        Node {
-            key: 0..0,
-            span,
-            value,
-        },
-        errors,
-    )
+    let mut root = Node {
+        key: 0..0,
+        span,
+        value,
+    };
+    mark_broken(&mut root, &errors);
+    (root, errors)
+}
+
+/// Marks the values in which a mistake of syntax lies, and drops the keys.
+fn mark_broken(node: &mut Node, errors: &[SyntaxError]) {
+    let has_error = |span: &Range<usize>| {
+        errors
+            .iter()
+            .any(|error| span.start <= error.span.start && error.span.start < span.end)
+    };
+    match &mut node.value {
+        Value::Table(entries) => {
+            entries.retain(|name, below| {
+                !(name.is_empty() || has_error(&below.key)) || errors.is_empty()
+            });
+            for below in entries.values_mut() {
+                mark_broken(below, errors);
+            }
+        }
+        Value::List(items) => {
+            for item in items {
+                mark_broken(item, errors);
+            }
+        }
+        _ if has_error(&node.span) => node.value = Value::Broken,
+        _ => {}
+    }
 }
 
 fn convert_table(table: &DeTable<'_>, depth: usize, errors: &mut Vec<SyntaxError>) -> Value {

@@ -126,6 +126,7 @@ impl Walk {
 
     fn value(&mut self, path: &str, kind: Kind, node: &Node) -> Json {
         match (kind, &node.value) {
+            (_, Value::Broken) => self.placeholder(path, kind),
             (Kind::Text(form), Value::Text(text)) => self.text(path, kind, form, text),
             (Kind::Text(Form::Date), Value::Date(text)) => self.text(path, kind, Form::Date, text),
             (Kind::Between(form, low, high), Value::Text(text)) => {
@@ -216,6 +217,18 @@ impl Walk {
     fn int(&mut self, path: &str, (low, high): (i64, i64), number: i64) -> Json {
         if (low..=high).contains(&number) {
             return number.into();
+        }
+        if low == high {
+            let draft = Draft::error(
+                "P006",
+                path,
+                format!("this tool knows {low} here, and not {number}"),
+            );
+            self.drafts.push(draft.replace(
+                format!("write `{low}`, or use a newer tool"),
+                low.to_string(),
+            ));
+            return self.placeholder(path, Kind::Int(low, high));
         }
         let draft = Draft::error(
             "P006",
@@ -391,13 +404,15 @@ impl Walk {
             let message = format!("`{}` is not a key {place}", name.escape_debug());
             let draft = Draft::error("P002", &join(path, name), message).at_bytes(node.key.clone());
             let names = || table.keys.iter().map(|key| key.name);
+            let near = suggest::closest(name, names());
+            let surely = near.filter(|word| suggest::is_surely(name, word, &node.value));
+            if let Some(word) = surely.filter(|word| !entries.contains_key(*word)) {
+                slips.entry(word).or_insert(node);
+            }
             self.drafts
                 .push(if let Some(help) = suggest::familiar(noun(path), name) {
                     draft.help(help)
-                } else if let Some(word) = suggest::closest(name, names()) {
-                    if !entries.contains_key(word) {
-                        slips.entry(word).or_insert(node);
-                    }
+                } else if let Some(word) = near {
                     draft.replace(format!("did you mean `{word}`?"), word)
                 } else if let Some(home) = home(table, name) {
                     draft.help(format!("`{name}` belongs into `{}`", join(path, home)))
@@ -409,11 +424,13 @@ impl Walk {
     }
 }
 
-/// The noun whose own table is at `path`: `service` for `service.api`; nothing deeper has familiar keys.
+/// The noun whose own table is at `path`: `service` for `service.api`; few deeper ones have familiar keys.
 fn noun(path: &str) -> &str {
     let mut parts = path.split('.');
     match (parts.next(), parts.next(), parts.next()) {
         (Some(""), ..) => "",
+        (Some("service"), Some(_), Some("health")) => "probe",
+        (Some("service"), Some(_), Some("scale")) => "scale",
         (Some(noun), Some(_), None) => noun,
         _ => "-",
     }

@@ -125,8 +125,7 @@ impl Form {
     /// What it is called, with its article.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Text => "a text",
-            Self::Free => "a text, perhaps empty",
+            Self::Text | Self::Free => "a text",
             Self::Slug => "a name",
             Self::Label => "an id",
             Self::Variable => "the name of a variable",

@@ -93,7 +93,7 @@ impl Dimension {
             Self::Cpu => "cpu",
             Self::Number => "number",
             Self::Money => "money",
-            Self::Truth => "truth",
+            Self::Truth => "yes or no",
             Self::Text => "text",
         }
     }
@@ -182,7 +182,7 @@ impl Bound {
         let ordered = !matches!(dimension, Dimension::Truth | Dimension::Text);
         if !ordered && self.comparison != Comparison::Equal {
             return Err(UnitError::new(format!(
-                "a {} has no order, so only `==` can bound it",
+                "a {} has no order, only `==` can bound it",
                 dimension.name()
             ))
             .suggesting(format!("== {}", self.text)));

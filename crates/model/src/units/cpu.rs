@@ -30,7 +30,9 @@ fn wrong(text: &str, number: &str, unit: &str) -> UnitError {
         "`{text}` is not an amount of CPU: write thousandths of a CPU as `350m`, whole CPUs as `2`"
     ));
     match unit {
-        "M" | "milli" | "millis" | "mCPU" | "mcpu" if scaled(number, 1).is_some() => {
+        "M" | "millicores" | "milli" | "millis" | "mCPU" | "mcpu"
+            if scaled(number, 1).is_some() =>
+        {
             error.suggesting(format!("{number}m"))
         }
         "cpu" | "cpus" | "CPU" | "core" | "cores" if scaled(number, 1000).is_some() => {
