@@ -62,7 +62,9 @@ impl Platform {
             build: reader
                 .text("BUILD_ID")
                 .unwrap_or_else(|| "dev/none".to_owned()),
-            log: reader.text("RUST_LOG").unwrap_or_else(|| "info".to_owned()),
+            log: reader
+                .text("RUST_LOG")
+                .unwrap_or_else(|| "info,sqlx=warn".to_owned()),
             database_url: reader.required_secret("DATABASE_URL", "DATABASE_URL_FILE"),
             pool_size: pool_size(reader),
             redis_url: reader.required_secret("REDIS_URL", "REDIS_URL_FILE"),

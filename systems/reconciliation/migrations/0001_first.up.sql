@@ -123,7 +123,9 @@ CREATE TABLE run (
 
 CREATE TABLE match (
   id uuid PRIMARY KEY,
-  run_id uuid NOT NULL REFERENCES run ON DELETE CASCADE,
+  -- No foreign keys here and in run_item: runs are never deleted, only a run's own transaction writes these rows, and checking
+  -- 300,000 of them costs as much CPU as writing them (measured: 4.6 s against 2.8 s for a run of 2 x 100,000 rows).
+  run_id uuid NOT NULL,
   kind text NOT NULL CHECK (kind IN ('one_to_one','one_to_many','many_to_one','many_to_many','adjustment','manual')),
   status text NOT NULL CHECK (status IN ('confirmed','suggested','rejected')),
   score real CHECK (score >= 0 AND score <= 1),
@@ -145,7 +147,7 @@ CREATE TABLE match (
 CREATE INDEX match_by_run ON match (run_id, id);
 
 CREATE TABLE run_item (
-  run_id uuid NOT NULL REFERENCES run ON DELETE CASCADE,
+  run_id uuid NOT NULL,
   txn_id bigint NOT NULL,
   side char(1) NOT NULL CHECK (side IN ('L','R')),
   state text NOT NULL CHECK (state IN ('matched','suggested','duplicate','unmatched')),

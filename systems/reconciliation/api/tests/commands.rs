@@ -1,4 +1,5 @@
 //! The binary without anything around it: its command line and its settings.
+#![expect(clippy::unwrap_used, reason = "helpers stop at the first surprise too")]
 
 use std::process::{Command, Output};
 

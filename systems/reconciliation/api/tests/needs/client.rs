@@ -38,9 +38,7 @@ impl Answer {
 /// `None` when nobody answers.
 pub(crate) fn exchange(address: &str, head: &str, body: &[u8]) -> Option<Answer> {
     let mut stream = TcpStream::connect(address).ok()?;
-    stream
-        .set_read_timeout(Some(Duration::from_secs(60)))
-        .ok()?;
+    stream.set_read_timeout(Some(Duration::from_mins(1))).ok()?;
     let head = format!(
         "{head}host: test\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
         body.len()
