@@ -6,9 +6,9 @@
 //! second stage ([`init_main`]), a fresh image of this binary that builds the root, drops privileges and executes.
 //! Two images instead of code between fork and exec: nothing there has to be safe in a forked process.
 //!
-//! Reading order: [`warden`] (the loop), [`launch`] and [`handoff`] (starting the second stage), [`init`] (the second
-//! stage), [`root`], [`etc`] and [`confine`] and [`group`] (what it applies), [`output`] (captured lines), [`serve`] (the verbs), [`sys`] (the
-//! three system calls that need `unsafe`).
+//! Reading order: `warden` (the loop), `launch` and `handoff` (starting the second stage), `init` (the second stage),
+//! `root`, `etc`, `confine` and `group` (what it applies), `output` (captured lines), `serve` (the verbs), `word` (what
+//! the supervisor hears), `sys` (the system calls that need `unsafe`).
 
 mod confine;
 mod etc;

@@ -78,10 +78,13 @@ async fn starting_twice_starts_once_and_other_orders_wait_for_a_stop() {
 async fn a_killed_program_is_back_at_once_and_its_end_is_known() {
     let env = Env::new();
     let (supervisor, _) = env.open().await;
+    let started = Instant::now();
     let before = ready(&supervisor, server("web-1")).await;
+    println!("from orders to ready: {:?}", started.elapsed());
     let killed = Instant::now();
     pid(&before).signal(Signal::KILL).unwrap();
     let after = next_ready(&supervisor, &before).await;
+    println!("from SIGKILL to ready: {:?}", killed.elapsed());
     assert!(
         killed.elapsed() < Duration::from_secs(3),
         "{:?}",
