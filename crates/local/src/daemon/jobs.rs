@@ -64,9 +64,23 @@ pub(crate) async fn of_service(
         }),
         JobKind::Seed => {
             seed::keep(&world.documents.store, service, &standard_output(&ended))?;
+            forget_output(world, &format!("seed-{service}-"));
             world.ask(|intent| {
                 intent.seeded.insert(key);
             })
+        }
+    }
+}
+
+/// Removes what was captured of a program that printed passwords: they are kept encrypted, and nowhere else.
+fn forget_output(world: &World, prefix: &str) {
+    let replicas = world.documents.env.path().join("replicas");
+    let Ok(entries) = std::fs::read_dir(&replicas) else {
+        return;
+    };
+    for entry in entries.filter_map(Result::ok) {
+        if entry.file_name().to_string_lossy().starts_with(prefix) {
+            let _ = std::fs::remove_dir_all(entry.path());
         }
     }
 }

@@ -31,6 +31,14 @@ pub(crate) async fn run(world: &Arc<World>) -> Result<(), LocalError> {
     for name in intent.resources.keys() {
         steps::end(world, &order_id(name)).await?;
     }
+    // A gateway that had to be killed leaves its socket.
+    let _ = std::fs::remove_file(
+        world
+            .documents
+            .env
+            .gateway()
+            .join(plimsoll_gateway::control::SOCKET),
+    );
     world.documents.layout.clear();
     world.over.notify_one();
     Ok(())
