@@ -8,6 +8,7 @@
 pub mod alert;
 pub mod app;
 pub mod grammar;
+pub mod init;
 pub mod measure;
 pub mod units;
 
@@ -16,6 +17,8 @@ mod derived;
 mod draft;
 mod overlay;
 mod parse;
+mod reference;
+mod schema;
 mod suggest;
 mod tree;
 mod walk;
@@ -23,3 +26,5 @@ mod walk;
 pub use app::App;
 pub use check::{RULES, Rule};
 pub use parse::{Parsed, environments, parse};
+pub use reference::reference;
+pub use schema::schema;

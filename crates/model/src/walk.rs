@@ -15,6 +15,8 @@ use crate::suggest;
 use crate::tree::{Node, Value};
 use crate::units::UnitError;
 
+pub(crate) use mismatch::{example, name};
+
 /// What a walk has seen.
 #[derive(Debug, Default)]
 pub(crate) struct Walk {
@@ -375,7 +377,7 @@ impl Walk {
         } else {
             format!("`{path}`")
         };
-        let line = format!("{} = {}", key.name, mismatch::example(key.kind));
+        let line = format!("{} = {}", key.name, example(key.kind));
         let draft = Draft::error(
             "P005",
             path,
