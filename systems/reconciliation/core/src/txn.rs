@@ -218,6 +218,7 @@ impl TxnStore {
         Record {
             arena: &mut self.arena,
             start,
+            ends: [0; ENDS],
             ended: 0,
             columns: ColumnsMut {
                 row_ids: &mut self.row_ids,
@@ -290,6 +291,8 @@ pub(crate) struct Record<'a> {
     pub(crate) arena: &'a mut Vec<u8>,
     columns: ColumnsMut<'a>,
     start: usize,
+    /// Ends of the texts, written into their place at once when the row is complete.
+    ends: [u8; ENDS],
     ended: usize,
     committed: bool,
 }
@@ -299,8 +302,7 @@ impl Record<'_> {
     #[inline]
     pub(crate) fn end_text(&mut self) {
         let end = u16::try_from(self.arena.len() - self.start - ENDS).unwrap_or(u16::MAX);
-        let at = self.start + self.ended * 2;
-        self.arena[at..at + 2].copy_from_slice(&end.to_le_bytes());
+        self.ends[self.ended * 2..self.ended * 2 + 2].copy_from_slice(&end.to_le_bytes());
         self.ended += 1;
     }
 
@@ -310,6 +312,7 @@ impl Record<'_> {
         if self.arena.len() - self.start - ENDS > usize::from(u16::MAX) {
             return Err(StoreError::RowTooLong);
         }
+        self.arena[self.start..self.start + ENDS].copy_from_slice(&self.ends);
         let row = self.columns.amounts.len();
         let start = u32::try_from(self.start).map_err(|_| StoreError::Full)?;
         // The engine keeps rows as `u32` and uses the largest for "none".
