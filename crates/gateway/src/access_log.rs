@@ -119,8 +119,8 @@ impl LogBuffer {
         match self.writer.try_send(full) {
             Ok(()) => {}
             Err(TrySendError::Full(lines) | TrySendError::Disconnected(lines)) => {
-                let count = lines.iter().filter(|byte| **byte == b'\n').count();
-                self.lost.fetch_add(count as u64, Ordering::Relaxed);
+                let count: u64 = lines.iter().map(|byte| u64::from(*byte == b'\n')).sum();
+                self.lost.fetch_add(count, Ordering::Relaxed);
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Networks in CIDR notation, and the client's address behind proxies that are trusted.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
 use http::HeaderMap;
@@ -104,9 +104,6 @@ pub(crate) fn client_address(peer: IpAddr, headers: &HeaderMap, trusted: &[Cidr]
     }
     client
 }
-
-/// An address that no client has, for peers without one.
-pub(crate) const NOBODY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
 #[cfg(test)]
 mod tests {

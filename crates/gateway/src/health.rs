@@ -130,12 +130,14 @@ async fn get(stream: Upstream, path: &str) -> Result<(), String> {
             status => Err(format!("it answered {status}")),
         }
     };
+    // The connection may end in the same turn that brings the answer, and what ends it otherwise is told to whoever
+    // asks on it.
+    let driving = async {
+        let _ = connection.await;
+        std::future::pending::<()>().await;
+    };
     tokio::select! {
         outcome = asking => outcome,
-        // The connection ends first only when it fails.
-        ended = connection => match ended {
-            Ok(()) => Err("the connection was closed".to_owned()),
-            Err(error) => Err(failed(error)),
-        },
+        () = driving => Err("the connection was closed".to_owned()),
     }
 }

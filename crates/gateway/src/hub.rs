@@ -16,12 +16,15 @@ use crate::edge::core::{Command, Shared};
 use crate::edge::endpoint::Endpoint;
 use crate::files::Folder;
 use crate::health::Probers;
-use crate::snapshot::{Registry, Snapshot, artefacts};
+use crate::snapshot::{Listed, Registry, Snapshot, artefacts};
 use crate::stored::{self, StoredTable};
 use crate::tls::Certificates;
 
 /// A core that does not take a snapshot within this is stuck; the others have it already.
 const SWAP: Duration = Duration::from_secs(5);
+/// How long first probes may hold up the first accept, or a swap. Meanwhile clients wait in the listen queue, or are
+/// served by the replicas of before; the bar for a gateway that was killed is a second.
+const FIRST_PROBES: Duration = Duration::from_millis(400);
 /// Notes kept for the status.
 const MAX_NOTES: usize = 20;
 /// How often a drain looks.
@@ -121,18 +124,9 @@ impl Hub {
         }
     }
 
-    /// Waits until every replica was probed once, but not for long: those that do not answer get no traffic anyway.
-    pub(crate) async fn first_probes(&self, at_most: Duration) {
-        let snapshot = self.current();
-        let all_probed = async {
-            let unknown =
-                |listed: &crate::snapshot::Listed| listed.endpoint.health() == Health::Unknown;
-            while snapshot.endpoints.iter().any(unknown) {
-                sleep(Duration::from_millis(2)).await;
-            }
-        };
-        // Late ones join when their probe succeeds.
-        let _ = timeout(at_most, all_probed).await;
+    /// Waits until every replica in force was probed once; see [`probed`].
+    pub(crate) async fn first_probes(&self) {
+        probed(&self.current()).await;
     }
 
     /// The snapshot in force.
@@ -271,6 +265,8 @@ impl Hub {
         state.endpoints = endpoints;
         if let (Some(stored), Some(snapshot)) = (table, snapshot) {
             state.probers.follow(&stored.table, &snapshot);
+            // The replicas of before serve until the new ones can.
+            probed(&snapshot).await;
             self.swap(snapshot).await;
         }
         Ok(())
@@ -439,6 +435,18 @@ impl State {
         self.epoch = epoch;
         Ok(())
     }
+}
+
+/// Waits until every replica was probed once, but not for long: those that do not answer get no traffic anyway, and
+/// join when they do.
+async fn probed(snapshot: &Snapshot) {
+    let unknown = |listed: &Listed| listed.endpoint.health() == Health::Unknown;
+    let all_probed = async {
+        while snapshot.endpoints.iter().any(unknown) {
+            sleep(Duration::from_millis(2)).await;
+        }
+    };
+    let _ = timeout(FIRST_PROBES, all_probed).await;
 }
 
 fn stale(what: &str, generation: u64, known: u64) -> Refused {

@@ -22,6 +22,7 @@ use tokio::time::{sleep, timeout};
 use crate::control::Health;
 use crate::edge::check::Reject;
 use crate::edge::core::Gauges;
+use crate::edge::endpoint::Endpoint;
 use crate::edge::stats::{BOUNDS_US, Totals};
 use crate::hub::Hub;
 
@@ -30,6 +31,88 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Scrapers at a time, and the time of one scrape.
 const MAX_SCRAPES: usize = 8;
 const SCRAPE: Duration = Duration::from_secs(10);
+
+type RouteCounter = (&'static str, &'static str, fn(&Totals) -> u64);
+type EndpointFamily = (
+    &'static str,
+    &'static str,
+    &'static str,
+    fn(&Endpoint) -> u64,
+);
+type CoreFamily = (
+    &'static str,
+    &'static str,
+    &'static str,
+    fn(&Gauges) -> &AtomicU64,
+);
+
+const ROUTE_COUNTERS: [RouteCounter; 3] = [
+    ("response_bytes_total", "Bytes of answers' bodies.", |of| {
+        of.bytes_out
+    }),
+    ("rate_limited_total", "Requests over their limit.", |of| {
+        of.limited
+    }),
+    (
+        "retries_total",
+        "Requests sent to a second replica.",
+        |of| of.retries,
+    ),
+];
+
+const ENDPOINT_FAMILIES: [EndpointFamily; 5] = [
+    (
+        "endpoint_ready",
+        "gauge",
+        "Whether the last probe succeeded.",
+        |of| u64::from(of.health() == Health::Ready),
+    ),
+    ("endpoint_in_flight", "gauge", "Requests in flight.", |of| {
+        u64::from(of.in_flight())
+    }),
+    (
+        "endpoint_sockets",
+        "gauge",
+        "Tunnels and event streams.",
+        |of| u64::from(of.sockets()),
+    ),
+    (
+        "endpoint_requests_total",
+        "counter",
+        "Requests sent to a replica.",
+        |of| of.requests.load(Ordering::Relaxed),
+    ),
+    (
+        "endpoint_failures_total",
+        "counter",
+        "Requests that a replica failed.",
+        |of| of.failures.load(Ordering::Relaxed),
+    ),
+];
+
+const CORE_FAMILIES: [CoreFamily; 5] = [
+    ("connections", "gauge", "Open client connections.", |of| {
+        &of.connections
+    }),
+    (
+        "accepted_total",
+        "counter",
+        "Client connections accepted.",
+        |of| &of.accepted,
+    ),
+    ("in_flight", "gauge", "Requests in flight.", |of| {
+        &of.in_flight
+    }),
+    ("sockets", "gauge", "Tunnels and event streams.", |of| {
+        &of.sockets
+    }),
+    (
+        "idle_upstreams",
+        "gauge",
+        "Idle connections to replicas.",
+        |of| &of.idle_upstreams,
+    ),
+];
 
 /// All metrics.
 pub(crate) async fn text(hub: &Hub) -> String {
@@ -117,24 +200,7 @@ fn write_routes(hub: &Hub, out: &mut String) {
     for (route, service, totals) in &routes {
         write_histogram(out, &[("route", *route), ("service", *service)], totals);
     }
-    let counters: [(&str, &str, fn(&Totals) -> u64); 3] = [
-        (
-            "response_bytes_total",
-            "Bytes of answers' bodies.",
-            |totals| totals.bytes_out,
-        ),
-        (
-            "rate_limited_total",
-            "Requests over their limit.",
-            |totals| totals.limited,
-        ),
-        (
-            "retries_total",
-            "Requests sent to a second replica.",
-            |totals| totals.retries,
-        ),
-    ];
-    for (name, help, value) in counters {
+    for (name, help, value) in ROUTE_COUNTERS {
         family(out, name, "counter", help);
         for (route, _, totals) in &routes {
             sample(out, name, &[("route", *route)], value(totals));
@@ -166,40 +232,7 @@ fn seconds(micros: u64) -> String {
 
 fn write_endpoints(hub: &Hub, out: &mut String) {
     let snapshot = hub.current();
-    type Value = fn(&crate::edge::endpoint::Endpoint) -> u64;
-    let families: [(&str, &str, &str, Value); 5] = [
-        (
-            "endpoint_ready",
-            "gauge",
-            "Whether the last probe succeeded.",
-            |endpoint| u64::from(endpoint.health() == Health::Ready),
-        ),
-        (
-            "endpoint_in_flight",
-            "gauge",
-            "Requests in flight.",
-            |endpoint| u64::from(endpoint.in_flight()),
-        ),
-        (
-            "endpoint_sockets",
-            "gauge",
-            "Tunnels and event streams.",
-            |endpoint| u64::from(endpoint.sockets()),
-        ),
-        (
-            "endpoint_requests_total",
-            "counter",
-            "Requests sent to a replica.",
-            |endpoint| endpoint.requests.load(Ordering::Relaxed),
-        ),
-        (
-            "endpoint_failures_total",
-            "counter",
-            "Requests that a replica failed.",
-            |endpoint| endpoint.failures.load(Ordering::Relaxed),
-        ),
-    ];
-    for (name, kind, help, value) in families {
+    for (name, kind, help, value) in ENDPOINT_FAMILIES {
         family(out, name, kind, help);
         for listed in &snapshot.endpoints {
             let endpoint = &listed.endpoint;
@@ -224,33 +257,7 @@ fn write_process(hub: &Hub, out: &mut String) {
         let labels = [("reason", reject.label())];
         sample(out, "bad_requests_total", &labels, shared.rejects(reject));
     }
-    let gauges: [(&str, &str, &str, fn(&Gauges) -> &AtomicU64); 5] = [
-        (
-            "connections",
-            "gauge",
-            "Open client connections.",
-            |gauges| &gauges.connections,
-        ),
-        (
-            "accepted_total",
-            "counter",
-            "Client connections accepted.",
-            |gauges| &gauges.accepted,
-        ),
-        ("in_flight", "gauge", "Requests in flight.", |gauges| {
-            &gauges.in_flight
-        }),
-        ("sockets", "gauge", "Tunnels and event streams.", |gauges| {
-            &gauges.sockets
-        }),
-        (
-            "idle_upstreams",
-            "gauge",
-            "Idle connections to replicas.",
-            |gauges| &gauges.idle_upstreams,
-        ),
-    ];
-    for (name, kind, help, gauge) in gauges {
+    for (name, kind, help, gauge) in CORE_FAMILIES {
         family(out, name, kind, help);
         for (core, gauges) in shared.gauges.iter().enumerate() {
             let core = core.to_string();

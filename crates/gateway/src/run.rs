@@ -32,9 +32,6 @@ pub const HTTP: &str = "http";
 /// See [`HTTP`].
 pub const HTTPS: &str = "https";
 
-/// How long the first probes may hold up the first accept. Meanwhile clients wait in the listen queue, which is
-/// better than a 503, and the bar for a gateway that was killed is a second.
-const FIRST_PROBES: Duration = Duration::from_millis(400);
 /// Threads for reading files and compressing, per core: two cores make eight.
 const BLOCKING_THREADS: usize = 4;
 /// Time for what the blocking threads still do at the end.
@@ -257,7 +254,7 @@ async fn start(
     threads: &mut Vec<JoinHandle<()>>,
 ) -> Result<tokio::net::UnixListener, RunError> {
     hub.recover().await;
-    hub.first_probes(FIRST_PROBES).await;
+    hub.first_probes().await;
     for (id, listeners) in plan.cores.into_iter().enumerate() {
         let (commands, obeyed) = mpsc::channel(MAX_COMMANDS);
         hub.add_core(commands);

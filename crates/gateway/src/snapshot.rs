@@ -11,7 +11,6 @@ use plimsoll_bundle::endpoints::{Endpoints, Traffic};
 use plimsoll_bundle::local::{
     Destination, Encoding, GatewayTable, HeaderValue as HeaderSpec, RouteSpec,
 };
-use sha2::Digest as _;
 
 use crate::cidr::{self, Cidr, CidrError};
 use crate::edge::balance::Replica;
@@ -281,9 +280,7 @@ impl Registry {
             Some(value) => Some(HeaderValue::try_from(value).map_err(|_| header(value))?),
             None => None,
         };
-        let cores = self.cores;
-        let stats = self.stats.entry(spec.name.clone());
-        let stats = Arc::clone(stats.or_insert_with(|| Arc::new(RouteStats::new(cores))));
+        let stats = self.stats_of(&spec.name);
         Ok(Route {
             name: spec.name.clone(),
             hosts: spec.hosts.clone(),
@@ -309,6 +306,11 @@ impl Registry {
         })
     }
 
+    fn stats_of(&mut self, route: &str) -> Arc<RouteStats> {
+        let known = self.stats.entry(route.to_owned());
+        Arc::clone(known.or_insert_with(|| Arc::new(RouteStats::new(self.cores))))
+    }
+
     fn compile_target(
         &self,
         spec: &RouteSpec,
@@ -316,12 +318,13 @@ impl Registry {
     ) -> Result<Target, TableError> {
         match &spec.to {
             Destination::Service { service, port } => {
-                let known = context.table.services.get(service);
-                let known = known.ok_or_else(|| TableError::Missing {
-                    route: spec.name.clone(),
-                    kind: "service",
-                    name: service.clone(),
-                })?;
+                if !context.table.services.contains_key(service) {
+                    return Err(TableError::Missing {
+                        route: spec.name.clone(),
+                        kind: "service",
+                        name: service.clone(),
+                    });
+                }
                 let replicas = context.replicas.get(service).into_iter().flatten();
                 let with_port =
                     replicas.filter(|replica| replica.endpoint.ports.contains_key(port));
@@ -329,7 +332,6 @@ impl Registry {
                     name: service.clone(),
                     port: port.clone(),
                     replicas: with_port.cloned().collect(),
-                    sockets_budget: Duration::from_millis(known.drain.sockets_ms),
                 }))
             }
             Destination::Files {
@@ -406,12 +408,8 @@ pub(crate) fn artefacts(table: &GatewayTable) -> BTreeSet<&Digest> {
 
 fn settings_document(settings: &BTreeMap<String, String>) -> (Bytes, HeaderValue) {
     let document = serde_json::to_vec(settings).unwrap_or_default();
-    let hash = sha2::Sha256::digest(&document);
-    let etag: String = hash[..16]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let etag = HeaderValue::try_from(format!("\"{etag}\""));
+    let hash = Digest::of(&document);
+    let etag = HeaderValue::try_from(format!("\"{}\"", &hash.hex()[..32]));
     (
         document.into(),
         etag.unwrap_or(HeaderValue::from_static("\"\"")),

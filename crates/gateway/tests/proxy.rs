@@ -4,7 +4,6 @@ mod support;
 
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use support::backend::Backend;
 use support::documents::{endpoints, route, table};
@@ -240,12 +239,12 @@ fn events_arrive_when_they_are_sent() {
     let head = support::http1::read_head(&mut stream).unwrap();
     assert!(!head.contains("content-encoding"));
     let first = support::http1::read_chunk(&mut stream).unwrap();
-    assert_eq!(first.as_deref(), Some(b"data: 1\n\n".as_slice()));
+    assert_eq!(first, b"data: 1\n\n");
     // Only now the replica may go on: the first event was not waiting for the second.
     gate.accept().unwrap().0.write_all(b"x").unwrap();
     let second = support::http1::read_chunk(&mut stream).unwrap();
-    assert_eq!(second.as_deref(), Some(b"data: 2\n\n".as_slice()));
-    assert_eq!(support::http1::read_chunk(&mut stream).unwrap(), None);
+    assert_eq!(second, b"data: 2\n\n");
+    assert!(support::http1::read_chunk(&mut stream).unwrap().is_empty());
 }
 
 #[test]
@@ -276,13 +275,6 @@ fn a_websocket_echoes_and_is_closed_with_a_frame_when_its_replica_leaves() {
     assert_eq!(edge.status().endpoints[0].sockets, 1);
     let mut client = edge.client();
     let drained = std::thread::scope(|scope| {
-        let draining = scope.spawn(|| {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build();
-            let _ = runtime;
-        });
-        draining.join().unwrap();
         let reading = scope.spawn(move || {
             let mut close = [0; 4];
             stream.read_exact(&mut close).unwrap();
@@ -313,6 +305,4 @@ fn a_slow_head_is_cut_off() {
     let mut rest = Vec::new();
     // The bound is ten seconds; the read gives up after twenty.
     assert_eq!(stream.read_to_end(&mut rest).unwrap_or(0), 0);
-    let _ = Duration::ZERO;
-    assert!(connect(edge.http).write_all(b"GET / HTTP/1.1\r\n").is_ok());
 }

@@ -18,10 +18,10 @@ const ANSWER: Duration = Duration::from_secs(10);
 
 /// Time for a table or an endpoints document: the files of a static artefact are read and hashed first, and
 /// 1 GiB at 100 MB/s is ten seconds.
-const ANSWER_TO_PUT: Duration = Duration::from_secs(60);
+const ANSWER_TO_PUT: Duration = Duration::from_mins(1);
 
 /// Time for a drain: the longest budgets that the file's grammar allows, and some.
-const ANSWER_TO_DRAIN: Duration = Duration::from_secs(3900);
+const ANSWER_TO_DRAIN: Duration = Duration::from_mins(65);
 
 /// A connection to a gateway.
 #[derive(Debug)]

@@ -19,12 +19,15 @@ fn check_one(headers: &[(&str, &str)]) -> Result<(), Reject> {
     check_request(&parts(Version::HTTP_11, "GET", "/", headers))
 }
 
+/// Headers, and what is said of them.
+type Case<'a> = (&'a [(&'a str, &'a str)], Result<(), Reject>);
+
 #[test]
 fn framing_and_hosts_of_http_1() {
     let host = ("host", "a.test");
     let te = |value| ("transfer-encoding", value);
     let length = |value| ("content-length", value);
-    let cases: &[(&[(&str, &str)], Result<(), Reject>)] = &[
+    let cases: &[Case<'_>] = &[
         (&[host], Ok(())),
         (&[host, te("chunked")], Ok(())),
         (&[host, te("Chunked")], Ok(())),

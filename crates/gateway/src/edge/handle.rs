@@ -76,7 +76,7 @@ async fn answer(
     };
     if let Some(cors) = &route.cors {
         if cors::is_preflight(&parts.method, &parts.headers) {
-            return preflight(exchange, cors, &parts);
+            return Ok(preflight(exchange, cors, &parts));
         }
         exchange.cors_origin = cors.origin(&parts.headers);
     }
@@ -174,18 +174,14 @@ fn forbidden() -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "not from this address")
 }
 
-fn preflight(
-    exchange: &Exchange,
-    cors: &cors::Cors,
-    parts: &Parts,
-) -> Result<Response<EdgeBody>, Problem> {
+fn preflight(exchange: &Exchange, cors: &cors::Cors, parts: &Parts) -> Response<EdgeBody> {
     let mut response = Response::new(EdgeBody::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     if cors.preflight(&parts.headers, response.headers_mut()) {
-        return Ok(response);
+        return response;
     }
     let problem = Problem::new(StatusCode::FORBIDDEN, "the origin is not allowed");
-    Ok(problem.into_response(&exchange.request_id))
+    problem.into_response(&exchange.request_id)
 }
 
 fn redirect(parts: &Parts, port: u16) -> Result<Response<EdgeBody>, Problem> {

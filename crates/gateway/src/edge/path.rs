@@ -67,9 +67,8 @@ fn is_plain(bytes: &[u8]) -> bool {
     let mut after_slash = false;
     for &byte in bytes {
         match byte {
-            b'%' | b'\\' => return false,
+            b'%' | b'\\' | 0..=0x20 | 0x7f.. => return false,
             b'/' | b'.' if after_slash => return false,
-            0..=0x20 | 0x7f.. => return false,
             _ => after_slash = byte == b'/',
         }
     }

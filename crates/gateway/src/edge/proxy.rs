@@ -162,7 +162,7 @@ impl Journey<'_> {
                     return Err(Outcome::Over(bad_gateway()));
                 }
                 self.again.clone_from(&self.exchange.endpoint);
-                Err(Outcome::Unsent(Box::new(request)))
+                Err(Outcome::Unsent(request))
             }
             Err(AttemptError::Lost { reused }) => {
                 if progress.is_some_and(|progress| progress.too_long.get()) {
@@ -176,7 +176,6 @@ impl Journey<'_> {
                 Err(self.lost(reused))
             }
             Err(AttemptError::Late) => Err(Outcome::Over(late())),
-            Err(AttemptError::Connect(_)) => Err(Outcome::Over(bad_gateway())),
         }
     }
 
@@ -221,14 +220,11 @@ impl Journey<'_> {
                 in_flight.endpoint().key
             });
             body.ticket = Some(core.sockets.enter(key.unwrap_or(0)));
-        } else if self.replayable && self.exchange.retries == 0 {
-            if hold_back(self.exchange, self.route.timeout, &mut body)
-                .await
-                .is_err()
-            {
-                let reused = body.lease.reused;
-                return Err(self.lost(reused));
-            }
+        } else if self.replayable
+            && let Err(BrokenOff) = hold_back(self.exchange, self.route.timeout, &mut body).await
+        {
+            let reused = body.lease.reused;
+            return Err(self.lost(reused));
         }
         let body = if body.rest.is_none() && body.held.len() <= 1 {
             EdgeBody::Full(body.held.pop_front())
@@ -243,12 +239,15 @@ impl Journey<'_> {
     }
 }
 
+/// A replica stopped in mid-body.
+struct BrokenOff;
+
 /// Collects up to 64 KiB of an answer's body, or all of it.
 async fn hold_back(
     exchange: &Exchange,
     pause: Duration,
     body: &mut UpstreamBody,
-) -> Result<(), ()> {
+) -> Result<(), BrokenOff> {
     let Some(rest) = &mut body.rest else {
         return Ok(());
     };
@@ -266,7 +265,7 @@ async fn hold_back(
             }
             Ok(Some(Err(_))) | Err(_) => {
                 body.lease.failed();
-                return Err(());
+                return Err(BrokenOff);
             }
         }
     }

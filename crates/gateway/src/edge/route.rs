@@ -17,6 +17,10 @@ use crate::files::Folder;
 
 /// A route, ready for use.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a key of the app's file, independent of the others"
+)]
 pub(crate) struct Route {
     pub(crate) name: String,
     pub(crate) hosts: Vec<String>,
@@ -55,8 +59,6 @@ pub(crate) struct Service {
     pub(crate) name: String,
     pub(crate) port: String,
     pub(crate) replicas: Vec<Replica>,
-    /// Budget of sockets when a replica says farewell.
-    pub(crate) sockets_budget: Duration,
 }
 
 /// A folder of files with its settings.
@@ -95,29 +97,24 @@ pub(crate) struct Router {
 impl Router {
     /// A router over `routes`, which are in the order of the table.
     pub(crate) fn new(routes: &[Arc<Route>]) -> Self {
-        let mut router = Self {
-            any: most_specific_first(routes, |host| host.is_none()),
+        let mut lists = Self {
+            any: most_specific_first(routes, |of| of.is_none()),
             ..Self::default()
         };
         for host in routes.iter().flat_map(|route| &route.hosts) {
             let host = host.to_ascii_lowercase();
-            match host.strip_prefix('*') {
-                Some(suffix) => {
-                    let matching = |of: Option<&str>| of.is_none_or(|of| of == host);
-                    let list = most_specific_first(routes, matching);
-                    router.wildcard.insert(suffix.to_owned(), list);
-                }
-                None => {
-                    let star = wildcard_of(&host).map(|suffix| format!("*{suffix}"));
-                    let matching = |of: Option<&str>| {
-                        of.is_none_or(|of| of == host || Some(of) == star.as_deref())
-                    };
-                    let list = most_specific_first(routes, matching);
-                    router.exact.insert(host, list);
-                }
+            if let Some(suffix) = host.strip_prefix('*') {
+                let list = most_specific_first(routes, |of| of.is_none_or(|of| of == host));
+                lists.wildcard.insert(suffix.to_owned(), list);
+            } else {
+                let star = wildcard_of(&host).map(|suffix| format!("*{suffix}"));
+                let list = most_specific_first(routes, |of| {
+                    of.is_none_or(|of| of == host || Some(of) == star.as_deref())
+                });
+                lists.exact.insert(host, list);
             }
         }
-        router
+        lists
     }
 
     /// The route of a request: longest path, then exact paths, then routes with methods, then the table's order.

@@ -159,13 +159,17 @@ where
     until_told(connection, graceful, &watch).await;
 }
 
+/// Boxed, because hyper keeps it inside a connection that lives much longer than a request.
+type Answering = Pin<Box<dyn Future<Output = Result<Response<Tracked>, Infallible>>>>;
+
 fn answering(
     core: &Rc<Core>,
     client: Rc<Client>,
-) -> impl Fn(Request<Incoming>) -> Pin<Box<dyn Future<Output = Result<Response<Tracked>, Infallible>>>>
-+ use<> {
+) -> impl Fn(Request<Incoming>) -> Answering + use<> {
     let core = Rc::clone(core);
-    move |request| Box::pin(handle(Rc::clone(&core), Rc::clone(&client), request))
+    move |request: Request<Incoming>| -> Answering {
+        Box::pin(handle(Rc::clone(&core), Rc::clone(&client), request))
+    }
 }
 
 /// Drives a connection to its end, or to the one that its watch asks for.

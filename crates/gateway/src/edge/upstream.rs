@@ -29,10 +29,8 @@ const BUFFER: usize = 64 * 1024;
 /// Why there is no answer.
 #[derive(Debug)]
 pub(crate) enum AttemptError {
-    /// No connection: nothing was sent, any request may go elsewhere.
-    Connect(io::Error),
     /// The connection was closed before the request was written; here it is back.
-    Unsent(Request<RequestBody>),
+    Unsent(Box<Request<RequestBody>>),
     /// The connection broke after it was (perhaps) written. `reused` connections may just have been too old.
     Lost {
         /// Whether the connection served a request before.
@@ -125,7 +123,7 @@ pub(crate) async fn send(
         Ok(Err(mut error)) => {
             lease.failed();
             Err(match error.take_message() {
-                Some(request) => AttemptError::Unsent(request),
+                Some(request) => AttemptError::Unsent(Box::new(request)),
                 None => AttemptError::Lost {
                     reused: lease.reused,
                 },

@@ -19,7 +19,7 @@ pub(crate) const IDLE: Duration = Duration::from_secs(75);
 /// connection for ten seconds.
 pub(crate) const HEAD: Duration = Duration::from_secs(10);
 /// A body that is being read must bring bytes, and a response that is being written must be taken, this often.
-pub(crate) const STALL: Duration = Duration::from_secs(60);
+pub(crate) const STALL: Duration = Duration::from_mins(1);
 
 /// What the connection's task is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -76,11 +76,11 @@ mod tests {
         match payload {
             0..=125 => frame.push(mask | u8::try_from(payload).unwrap()),
             126..=65_535 => {
-                frame.push(mask | 126);
+                frame.push(mask | 0x7e);
                 frame.extend(u16::try_from(payload).unwrap().to_be_bytes());
             }
             _ => {
-                frame.push(mask | 127);
+                frame.push(mask | 0x7f);
                 frame.extend((payload as u64).to_be_bytes());
             }
         }

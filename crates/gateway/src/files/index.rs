@@ -98,7 +98,7 @@ impl Folder {
         scan.walk("", 0)?;
         Ok(Self {
             root,
-            entries: pair_siblings(scan.variants),
+            entries: pair_siblings(&scan.variants),
         })
     }
 
@@ -201,7 +201,7 @@ impl Scan {
     }
 }
 
-fn pair_siblings(variants: HashMap<String, Variant>) -> HashMap<String, Entry> {
+fn pair_siblings(variants: &HashMap<String, Variant>) -> HashMap<String, Entry> {
     let is_sibling = |name: &str| {
         let base = ENCODINGS
             .iter()
@@ -209,7 +209,7 @@ fn pair_siblings(variants: HashMap<String, Variant>) -> HashMap<String, Entry> {
         base.is_some_and(|base| variants.contains_key(base))
     };
     let mut entries = HashMap::with_capacity(variants.len());
-    for (name, identity) in &variants {
+    for (name, identity) in variants {
         if is_sibling(name) {
             continue;
         }

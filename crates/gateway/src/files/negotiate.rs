@@ -8,10 +8,7 @@ pub(crate) fn choose(
     request: &HeaderMap,
     offered: impl Iterator<Item = Encoding>,
 ) -> Option<Encoding> {
-    let accepted = request.get_all(header::ACCEPT_ENCODING);
-    if accepted.iter().next().is_none() {
-        return None;
-    }
+    request.get(header::ACCEPT_ENCODING)?;
     let mut best: Option<(u16, Encoding)> = None;
     for encoding in offered {
         let quality = quality_of(request, name(encoding));

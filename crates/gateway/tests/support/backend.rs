@@ -126,10 +126,13 @@ fn read_body(head: &str, stream: &mut TcpStream) -> Option<Vec<u8>> {
     let lower = head.to_ascii_lowercase();
     if lower.contains("transfer-encoding: chunked") {
         let mut body = Vec::new();
-        while let Some(chunk) = read_chunk(stream)? {
+        loop {
+            let chunk = read_chunk(stream)?;
+            if chunk.is_empty() {
+                return Some(body);
+            }
             body.extend(chunk);
         }
-        return Some(body);
     }
     let length = lower
         .split("content-length: ")

@@ -116,7 +116,7 @@ pub fn endpoints(generation: u64, service: &str, replicas: &[SocketAddr]) -> End
         .iter()
         .enumerate()
         .map(|(index, address)| Endpoint {
-            id: format!("{service}-{index}-{}", address.port()),
+            id: format!("{service}-{}", address.port()),
             release: "r1".to_owned(),
             ports: BTreeMap::from([("http".to_owned(), Address::Tcp(*address))]),
             weight: 1,

@@ -75,7 +75,11 @@ pub fn read_answer(stream: &mut impl Read, head_only: bool) -> Option<Answer> {
         answer.body = vec![0; length.parse().ok()?];
         stream.read_exact(&mut answer.body).ok()?;
     } else if answer.header("transfer-encoding") == Some("chunked") {
-        while let Some(chunk) = read_chunk(stream)? {
+        loop {
+            let chunk = read_chunk(stream)?;
+            if chunk.is_empty() {
+                break;
+            }
             answer.body.extend(chunk);
         }
     } else {
@@ -88,14 +92,14 @@ pub fn read_head(stream: &mut impl Read) -> Option<String> {
     read_until(stream, b"\r\n\r\n")
 }
 
-/// `Some(None)` at the last chunk, `None` when the connection ends.
-pub fn read_chunk(stream: &mut impl Read) -> Option<Option<Vec<u8>>> {
+/// A chunk, empty when it is the last one; `None` when the connection ends.
+pub fn read_chunk(stream: &mut impl Read) -> Option<Vec<u8>> {
     let line = read_until(stream, b"\r\n")?;
     let size = usize::from_str_radix(line.trim(), 16).ok()?;
     let mut chunk = vec![0; size + 2];
     stream.read_exact(&mut chunk).ok()?;
     chunk.truncate(size);
-    Some((size > 0).then_some(chunk))
+    Some(chunk)
 }
 
 fn read_until(stream: &mut impl Read, end: &[u8]) -> Option<String> {

@@ -1,6 +1,11 @@
 //! A gateway with everything around it, in one process: backends, documents, clients.
 
 #![expect(dead_code, reason = "each test binary uses its part")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on ends here"
+)]
 
 pub mod backend;
 pub mod documents;
@@ -101,7 +106,8 @@ impl Edge {
 
     pub fn wait_until_ready(&self) {
         eventually("every replica is ready", || {
-            self.status()
+            let status = self.status();
+            status
                 .endpoints
                 .iter()
                 .all(|endpoint| endpoint.health == Health::Ready)
