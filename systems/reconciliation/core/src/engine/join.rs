@@ -62,7 +62,7 @@ pub(super) fn join(
         lefts.sort(partition);
         rights.sort(partition);
         merge(lefts.tagged(partition), rights.tagged(partition), |run| {
-            solver.take(run, state)
+            solver.take(run, state);
         });
         if (partition + 1) % step == 0 {
             state.report(rows * (partition + 1) / lefts.count())?;
