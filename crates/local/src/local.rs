@@ -27,7 +27,7 @@ use crate::{EnvDir, LocalError, StateDir, seed, start};
 /// A question that the daemon answers from memory.
 const ANSWER: Duration = Duration::from_secs(10);
 /// Ending everything waits for drain and grace budgets, which the app's file bounds by an hour.
-const SHUTDOWN: Duration = Duration::from_secs(3900);
+const SHUTDOWN: Duration = Duration::from_mins(65);
 
 /// One environment of one project on this machine.
 #[derive(Debug)]

@@ -62,13 +62,10 @@ impl LocalProbe {
             .into_iter()
             .chain(std::iter::repeat(EARLY[EARLY.len() - 1]));
         loop {
-            match self.once(target, check).await {
-                Ok(()) => return Ok(()),
-                Err(_) => {
-                    let wait = waits.next().unwrap_or(EARLY[EARLY.len() - 1]);
-                    tokio::time::sleep(wait).await;
-                }
+            if self.once(target, check).await.is_ok() {
+                return Ok(());
             }
+            tokio::time::sleep(waits.next().unwrap_or(EARLY[EARLY.len() - 1])).await;
         }
     }
 

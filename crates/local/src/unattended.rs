@@ -22,7 +22,8 @@ const SHIM: Format = Format {
 #[derive(Deserialize)]
 struct Shim {
     instance: String,
-    shim: ProcessId,
+    #[serde(rename = "shim")]
+    process: ProcessId,
     boot_id: String,
     program: Option<Program>,
 }
@@ -42,7 +43,7 @@ pub(crate) fn status(
 ) -> Result<Status, LocalError> {
     let mut processes = Vec::new();
     for shim in shims(env) {
-        if shim.shim.is_alive() {
+        if shim.process.is_alive() {
             processes.push(describe(&shim));
         }
     }
@@ -66,7 +67,7 @@ pub(crate) fn status(
 }
 
 fn describe(shim: &Shim) -> ProcessStatus {
-    let usage = usage::of_tree(shim.shim).unwrap_or_default();
+    let usage = usage::of_tree(shim.process).unwrap_or_default();
     let program = shim
         .program
         .as_ref()
@@ -75,7 +76,7 @@ fn describe(shim: &Shim) -> ProcessStatus {
         kind: ProcessKind::Shim,
         name: shim.instance.clone(),
         of: None,
-        pid: program.map_or(Some(shim.shim.pid), |program| Some(program.process.pid)),
+        pid: program.map_or(Some(shim.process.pid), |program| Some(program.process.pid)),
         state: if program.is_some() {
             ProcessState::Ready
         } else {

@@ -135,7 +135,7 @@ impl Documents {
                 let password = self.password(&order.service)?;
                 Ok(match self.server(&kept, &order.service)? {
                     Server::Postgres(postgres) => postgres.secrets(order.kind, &password),
-                    Server::Redis(redis) => redis.secrets(&password),
+                    Server::Redis(_) => Redis::secrets(&password),
                 })
             }
         }

@@ -20,9 +20,9 @@ use crate::ports;
 /// From the keeper's start to its sockets.
 const KEEPER_WITHIN: Duration = Duration::from_secs(20);
 /// How long a certificate is good for; Apple's clients refuse more than 398 days.
-const VALIDITY: Duration = Duration::from_secs(90 * 86_400);
+const VALIDITY: Duration = Duration::from_hours(90 * 24);
 /// A certificate is made again when it is older than this: a third of its life.
-const RENEW_AFTER: Duration = Duration::from_secs(30 * 86_400);
+const RENEW_AFTER: Duration = Duration::from_hours(30 * 24);
 
 /// The edge listens where `release` says, or nowhere.
 pub(crate) async fn listen(world: &World, release: Option<&ReleaseId>) -> Result<(), LocalError> {

@@ -77,7 +77,16 @@ pub(crate) async fn logs(
     }
     past.sort_by(|one, other| one.1.time.cmp(&other.1.time));
     pass_lines(stream, past).await?;
-    while follow {
+    if !follow {
+        return send(
+            stream,
+            &Reply::Done {
+                answer: Answer::Nothing,
+            },
+        )
+        .await;
+    }
+    loop {
         tokio::select! {
             () = sleep(LOOK) => {}
             gone = closed(stream) => return gone,
@@ -94,13 +103,6 @@ pub(crate) async fn logs(
         fresh.sort_by(|one, other| one.1.time.cmp(&other.1.time));
         pass_lines(stream, fresh).await?;
     }
-    send(
-        stream,
-        &Reply::Done {
-            answer: Answer::Nothing,
-        },
-    )
-    .await
 }
 
 async fn pass_lines(stream: &mut UnixStream, lines: Vec<(String, Line)>) -> Result<(), FrameError> {

@@ -20,16 +20,7 @@ pub(crate) async fn run(world: Arc<World>) {
     if let Err(error) = end_unasked(&world, &intent).await {
         say(&world, "what nobody asked for", &error);
     }
-    for (name, release) in &intent.resources {
-        if let Err(error) = steps::resource(&world, name, Some(release)).await {
-            say(&world, name, &error);
-        }
-    }
-    if let Some(release) = &intent.listening
-        && let Err(error) = edge::listen(&world, Some(release)).await
-    {
-        say(&world, "the edge", &error);
-    }
+    grounds(&world, &intent).await;
     for (service, groups) in &intent.services {
         for group in groups {
             let revision = (&group.revision, &group.release);
@@ -40,6 +31,28 @@ pub(crate) async fn run(world: Arc<World>) {
     }
     if let Err(error) = publish::now(&world).await {
         say(&world, "the gateway", &error);
+    }
+}
+
+/// What replicas stand on, all at once: every `up` after a crash waits for it.
+async fn grounds(world: &Arc<World>, intent: &Intent) {
+    let mut tasks = Vec::new();
+    for (name, release) in intent.resources.clone() {
+        let world = Arc::clone(world);
+        tasks.push(tokio::spawn(async move {
+            if let Err(error) = steps::resource(&world, &name, Some(&release)).await {
+                say(&world, &name, &error);
+            }
+        }));
+    }
+    if let Some(release) = &intent.listening
+        && let Err(error) = edge::listen(world, Some(release)).await
+    {
+        say(world, "the edge", &error);
+    }
+    for task in tasks {
+        // One that panicked has said so; the next change tries again.
+        let _ = task.await;
     }
 }
 

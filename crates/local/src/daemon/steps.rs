@@ -21,7 +21,7 @@ use crate::error::{Refusal, chain};
 use crate::resources::order_id;
 
 /// A first start makes a cluster: two seconds here, and a slow disk gets two minutes.
-const PREPARE_WITHIN: Duration = Duration::from_secs(120);
+const PREPARE_WITHIN: Duration = Duration::from_mins(2);
 /// Recovery after a crash, bounded by `start_within_ms` of the resource's own health.
 const RESOURCE_WITHIN: Duration = Duration::from_secs(330);
 /// Beyond the budgets of the file: the time for starts, and for one restart that goes well.

@@ -28,7 +28,11 @@ pub(crate) async fn postgres(dir: &Path, user: &str, database: &str) -> Result<(
         .await
         .map_err(|error| error.to_string())?;
     match kind[0] {
-        b'R' => Ok(()),
+        b'R' => {
+            // Read to its end: a connection that is closed with something unread is a reset, which the server logs.
+            let _ = body(&mut stream).await;
+            Ok(())
+        }
         b'E' => Err(refusal(&mut stream).await),
         other => Err(format!("answered with message {:?}", char::from(other))),
     }
@@ -46,7 +50,7 @@ pub(crate) async fn redis(dir: &Path, password: &str) -> Result<(), String> {
         .await
         .map_err(|error| error.to_string())?;
     let mut answer = Vec::new();
-    while answer.iter().filter(|byte| **byte == b'\n').count() < 2 && answer.len() < ANSWER_MAX {
+    while answer.split(|byte| *byte == b'\n').count() < 3 && answer.len() < ANSWER_MAX {
         if stream
             .read_buf(&mut answer)
             .await
@@ -97,19 +101,21 @@ fn startup_packet(user: &str, database: &str) -> Vec<u8> {
     packet
 }
 
-/// The message of an error response: the field `M`.
-async fn refusal(stream: &mut UnixStream) -> String {
+/// What follows the first byte of a message: its length, and so many bytes less four.
+async fn body(stream: &mut UnixStream) -> Option<Vec<u8>> {
     let mut len = [0; 4];
-    if stream.read_exact(&mut len).await.is_err() {
-        return "refused".into();
-    }
+    stream.read_exact(&mut len).await.ok()?;
     let len = (u32::from_be_bytes(len) as usize)
         .saturating_sub(4)
         .min(ANSWER_MAX);
     let mut fields = vec![0; len];
-    if stream.read_exact(&mut fields).await.is_err() {
-        return "refused".into();
-    }
+    stream.read_exact(&mut fields).await.ok()?;
+    Some(fields)
+}
+
+/// The message of an error response: the field `M`.
+async fn refusal(stream: &mut UnixStream) -> String {
+    let fields = body(stream).await.unwrap_or_default();
     let message = fields
         .split(|byte| *byte == 0)
         .find(|field| field.first() == Some(&b'M'));

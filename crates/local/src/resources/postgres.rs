@@ -219,7 +219,7 @@ single "$DATABASE" {DATABASE_SQL}
 
     fn server_sql(&self, password: &str) -> String {
         let (user, database) = (identifier(&self.spec.user), identifier(&self.spec.database));
-        let (user_text, database_text) = (literal(&self.spec.user), literal(&self.spec.database));
+        let user_text = literal(&self.spec.user);
         let password = literal(password);
         // One statement a line: that is how a single-user server reads.
         format!(
@@ -228,12 +228,12 @@ single "$DATABASE" {DATABASE_SQL}
              {}\
              ALTER DATABASE {database} OWNER TO {user};\n\
              REVOKE ALL ON DATABASE {database} FROM PUBLIC;\n",
-            self.create_database(&database, &user, &database_text),
+            self.create_database(&database, &user),
         )
     }
 
     /// `CREATE DATABASE` knows no `IF NOT EXISTS`, and runs in no block: it is only said to a cluster that is new.
-    fn create_database(&self, database: &str, user: &str, _name: &str) -> String {
+    fn create_database(&self, database: &str, user: &str) -> String {
         if self.store().join(LIVE).is_dir() {
             return String::new();
         }
@@ -241,15 +241,18 @@ single "$DATABASE" {DATABASE_SQL}
     }
 
     fn database_sql(&self) -> String {
-        let extensions = self.spec.extensions.iter();
-        let mut sql: String = extensions
-            .map(|name| format!("CREATE EXTENSION IF NOT EXISTS {};\n", identifier(name)))
-            .collect();
-        sql.push_str(&format!(
+        let mut lines: Vec<String> = Vec::new();
+        for name in &self.spec.extensions {
+            lines.push(format!(
+                "CREATE EXTENSION IF NOT EXISTS {};\n",
+                identifier(name)
+            ));
+        }
+        lines.push(format!(
             "ALTER SCHEMA public OWNER TO {};\n",
             identifier(&self.spec.user)
         ));
-        sql
+        lines.concat()
     }
 
     /// A data directory of another major version is refused before a server touches it.

@@ -96,7 +96,7 @@ impl Redis<'_> {
     }
 
     /// The password, as a line of settings.
-    pub(crate) fn secrets(&self, password: &str) -> Secrets {
+    pub(crate) fn secrets(password: &str) -> Secrets {
         let mut secrets = Secrets::default();
         secrets
             .files
@@ -140,13 +140,13 @@ impl Redis<'_> {
                 .replace('"', "\\\"")
                 .replace('\n', " ")
         };
-        let mut text: String = settings
-            .iter()
-            .map(|(name, value)| format!("{} \"{}\"\n", quote(name), quote(value)))
-            .collect();
+        let mut lines: Vec<String> = Vec::new();
+        for (name, value) in &settings {
+            lines.push(format!("{} \"{}\"\n", quote(name), quote(value)));
+        }
         let secrets = self.layout.secrets_dir(&order_id(self.name));
-        text.push_str(&format!("include {secrets}/{AUTH_FILE}\n"));
-        text
+        lines.push(format!("include {secrets}/{AUTH_FILE}\n"));
+        lines.concat()
     }
 }
 

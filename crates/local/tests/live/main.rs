@@ -1,28 +1,14 @@
 //! A whole environment on this machine: real processes, real PostgreSQL and Redis where they are installed.
 
+#[cfg(test)]
 mod project;
 
 use std::time::{Duration, Instant};
 
 use plimsoll_local::{Data, Ending, Event, Phase, ProcessKind, ProcessState};
 use plimsoll_stdx::process::ProcessId;
-use project::{Project, Spec};
+use project::{Project, Spec, kill, wait};
 use rustix::process::Signal;
-
-/// Whatever is waited for in a test comes within this or never.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-fn wait(what: &str, mut done: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !done() {
-        assert!(Instant::now() < deadline, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-fn kill(pid: u32) {
-    ProcessId::of(pid).unwrap().signal(Signal::KILL).unwrap();
-}
 
 #[test]
 fn an_app_comes_up_from_nothing_and_goes_down_to_nothing() {

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use plimsoll_bundle::Digest;
 use plimsoll_bundle::local::{
@@ -19,6 +19,23 @@ use plimsoll_local::{
     Alphabet, Data, DeployRequest, Event, Local, Outcome, Phase, ProcessKind, ProcessStatus,
     SecretPlan, Settings,
 };
+use plimsoll_stdx::process::ProcessId;
+use rustix::process::Signal;
+
+/// Whatever is waited for in a test comes within this or never.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) fn wait(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+pub(crate) fn kill(pid: u32) {
+    ProcessId::of(pid).unwrap().signal(Signal::KILL).unwrap();
+}
 
 /// What differs between the apps of the tests.
 pub(crate) struct Spec {
@@ -71,7 +88,7 @@ impl Project {
             tool_version: "0.1.0".into(),
             key_file: dir.path().join("key"),
             runtime_dir: dir.path().join("run"),
-            deadline: Duration::from_secs(60),
+            deadline: Duration::from_mins(1),
             crash: None,
         };
         let local = Local::open(dir.path(), "shop", "development", settings).unwrap();
@@ -209,15 +226,6 @@ impl Project {
     }
 
     fn program(&self, spec: &Spec) -> ProgramSpec {
-        let probe = || Probe {
-            check: Check::Get {
-                port: "http".into(),
-                path: "/".into(),
-            },
-            every_ms: 200,
-            timeout_ms: 1000,
-            failures: 2,
-        };
         let command = |verb: &str| vec!["/app/fixture".to_owned(), verb.to_owned()];
         let migrate = MigrateSpec {
             command: command("migrate"),
@@ -381,4 +389,16 @@ fn resources() -> BTreeMap<String, ResourceSpec> {
         ("db".into(), ResourceSpec::Postgres(db)),
         ("cache".into(), ResourceSpec::Redis(cache)),
     ])
+}
+
+fn probe() -> Probe {
+    Probe {
+        check: Check::Get {
+            port: "http".into(),
+            path: "/".into(),
+        },
+        every_ms: 200,
+        timeout_ms: 1000,
+        failures: 2,
+    }
 }
