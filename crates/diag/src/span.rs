@@ -107,7 +107,7 @@ mod tests {
             }
         );
         assert_eq!(
-            index.span(99..3),
+            index.span(std::ops::Range { start: 99, end: 3 }),
             Span {
                 start: 2,
                 end: 2,

@@ -129,7 +129,8 @@ fn judge(node: &Node, environment: &str, out: &mut Collected<'_>, is_broken: boo
         Ok(mut app) => {
             environment.clone_into(&mut app.environment);
             for draft in check::run(&mut app, &walk.spots) {
-                if !draft.is_echo(&walk.spots) && !(is_broken && draft.is_about_absence()) {
+                let is_lost = is_broken && draft.is_about_absence();
+                if !is_lost && !draft.is_echo(&walk.spots) {
                     out.take(draft, &walk.spots, heard);
                 }
             }

@@ -60,7 +60,7 @@ fn inner(page: &mut String, path: &str, kind: Kind) {
         Kind::Named(_, table) => section(page, &format!("{path}.NAME"), table),
         Kind::Map(_, inner_kind) => inner(page, &format!("{path}.NAME"), *inner_kind),
         Kind::List(inner_kind) | Kind::Some(inner_kind) => {
-            inner(page, &format!("{path}[]"), *inner_kind)
+            inner(page, &format!("{path}[]"), *inner_kind);
         }
         Kind::OneOf(tables) => {
             for table in tables {

@@ -88,8 +88,8 @@ fn of_kind(kind: Kind) -> Json {
             { "type": "array", "items": of_kind(Kind::Command) },
         ] }),
         Kind::Pool => json!({ "anyOf": [{ "const": "auto" }, of_kind(Kind::Int(1, 10_000))] }),
-        Kind::Map(form, inner) => of_names(form, of_kind(*inner)),
-        Kind::Named(form, table) => of_names(form, of_table(table)),
+        Kind::Map(form, inner) => of_names(form, &of_kind(*inner)),
+        Kind::Named(form, table) => of_names(form, &of_table(table)),
         Kind::Table(table) => of_table(table),
         Kind::OneOf(tables) => {
             let all: Vec<Json> = tables.iter().map(|table| of_table(table)).collect();
@@ -98,7 +98,7 @@ fn of_kind(kind: Kind) -> Json {
     }
 }
 
-fn of_names(form: Form, values: Json) -> Json {
+fn of_names(form: Form, values: &Json) -> Json {
     let mut schema = json!({ "type": "object", "additionalProperties": values });
     if let (Some(pattern), Json::Object(map)) = (form.pattern(), &mut schema) {
         map.insert("propertyNames".to_owned(), json!({ "pattern": pattern }));

@@ -68,6 +68,7 @@ pub(crate) fn listing<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// Keys of other tools, and what they are called here.
+#[expect(clippy::too_many_lines, reason = "a table of words")]
 pub(crate) fn familiar(table: &str, key: &str) -> Option<&'static str> {
     let known: &[(&str, &str)] = match table {
         "service" => &[

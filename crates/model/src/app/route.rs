@@ -9,6 +9,10 @@ use crate::units::{Bytes, DurationMs, Origin, PortRef};
 /// What the gateway does with requests for a host and a path. The most specific route wins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a key of its own in the file"
+)]
 pub struct Route {
     /// Host names; `*.` at the start stands for one label; empty is every host.
     pub hosts: Vec<String>,

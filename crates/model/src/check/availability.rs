@@ -1,7 +1,7 @@
 //! Promises of availability that the shape of the app breaks.
 
 use super::{Context, Rule, path};
-use crate::app::{App, Claim, Slo, Standing, Strategy};
+use crate::app::{App, Claim, Standing, Strategy};
 use crate::draft::Draft;
 use crate::units::{Bound, Dimension, Percent, Quantity};
 
@@ -21,20 +21,10 @@ fn check(context: &mut Context<'_>) {
         return;
     }
     let app = context.app;
-    let slos = app.slos.iter().filter_map(
-        |(
-            name,
-            Slo {
-                on, availability, ..
-            },
-        )| {
-            Some((
-                path(&["slo", name, "availability"]),
-                on.clone(),
-                availability.clone()?,
-            ))
-        },
-    );
+    let slos = app.slos.iter().filter_map(|(name, slo)| {
+        let at = path(&["slo", name, "availability"]);
+        Some((at, slo.on.clone(), slo.availability.clone()?))
+    });
     let claims = app.claims.iter().filter_map(|(id, claim)| match claim {
         Claim::Measured(claim)
             if claim.measure == "slo.availability" && claim.standing == Standing::Made =>

@@ -76,7 +76,7 @@ pub fn detect(listing: &Listing) -> Facts {
             "Cargo.toml" => cargo(&mut facts, listing, dir, text),
             "package.json" => node(&mut facts, dir, text),
             _ if file == "Dockerfile" || file.starts_with("Dockerfile.") => {
-                docker(&mut facts, dir, path, text)
+                docker(&mut facts, dir, path, text);
             }
             _ if is_compose(file) => facts.remarks.push(format!(
                 "{path} was seen: its services, addresses and variables are not carried over"

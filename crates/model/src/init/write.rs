@@ -140,7 +140,11 @@ fn service(name: &str, program: &Program, (postgres, redis): (bool, bool)) -> St
     ] {
         if is_there {
             if !text.contains(".needs]") {
-                text.push_str(&format!("\n[service.{name}.needs]               # started first, reachable, address handed over\n"));
+                text.push_str("\n[service.");
+                text.push_str(name);
+                text.push_str(
+                    ".needs]               # started first, reachable, address handed over\n",
+                );
             }
             text.push_str(line);
         }

@@ -15,6 +15,21 @@ pub struct Cron {
     either_day: bool,
 }
 
+/// A minute of the calendar, in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Minute {
+    /// 0 to 59.
+    pub minute: u32,
+    /// 0 to 23.
+    pub hour: u32,
+    /// 1 to 31.
+    pub day: u32,
+    /// 1 to 12.
+    pub month: u32,
+    /// 0 is Sunday.
+    pub weekday: u32,
+}
+
 const FIELDS: [(&str, u32, u32); 5] = [
     ("minute", 0, 59),
     ("hour", 0, 23),
@@ -33,8 +48,15 @@ impl Cron {
         &self.text
     }
 
-    /// Whether it fires in this minute; `weekday` has Sunday as 0.
-    pub fn is_due(&self, minute: u32, hour: u32, day: u32, month: u32, weekday: u32) -> bool {
+    /// Whether it fires in this minute.
+    pub fn is_due(&self, at: Minute) -> bool {
+        let Minute {
+            minute,
+            hour,
+            day,
+            month,
+            weekday,
+        } = at;
         let has = |field: usize, value: u32| value < 64 && self.fields[field] & (1 << value) != 0;
         let (by_date, by_weekday) = (has(2, day), has(4, weekday % 7));
         let right_day = if self.either_day {

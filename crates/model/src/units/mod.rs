@@ -19,7 +19,7 @@ pub use address::{HostPort, Origin, PortRef};
 pub use bound::{Bound, Comparison, Dimension, Quantity};
 pub use bytes::Bytes;
 pub use cpu::CpuMillis;
-pub use cron::Cron;
+pub use cron::{Cron, Minute};
 pub use date::Date;
 pub use decimal::Decimal;
 pub use duration::DurationMs;
