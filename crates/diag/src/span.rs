@@ -107,7 +107,7 @@ mod tests {
             }
         );
         assert_eq!(
-            index.span(std::ops::Range { start: 99, end: 3 }),
+            index.span(Range { start: 99, end: 3 }),
             Span {
                 start: 2,
                 end: 2,
