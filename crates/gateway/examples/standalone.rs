@@ -33,6 +33,7 @@ fn main() -> Result<(), Failure> {
     let settings = Settings {
         http: listen(http, cores)?,
         https: listen(https, cores)?,
+        metrics: None,
         dir: dir.clone(),
     };
     let gateway = Gateway::start(settings)?;

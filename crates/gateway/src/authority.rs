@@ -63,9 +63,7 @@ pub enum AuthorityError {
         source: Option<rcgen::Error>,
     },
     /// The name is outside the authority's constraints.
-    #[error(
-        "`{0}` is no name of this machine: the local authority issues for localhost, *.localhost, 127.0.0.0/8 and ::1 only"
-    )]
+    #[error("`{0}` is no name of this machine: localhost, names below it, 127.0.0.0/8 and ::1 are")]
     NotLocal(String),
     /// No name was given.
     #[error("a certificate needs at least one name")]

@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::fmt::Write as _;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -295,8 +296,14 @@ fn write_process(hub: &Hub, out: &mut String) {
     );
 }
 
-/// Serves the metrics on the port that the table names, for as long as it names it.
-pub(crate) async fn listen(hub: Arc<Hub>) {
+/// Serves the metrics on the socket given, or else on the port that the table names, for as long as it names it.
+pub(crate) async fn listen(hub: Arc<Hub>, given: Option<std::net::TcpListener>) {
+    if let Some(listener) = given {
+        match nonblocking(listener) {
+            Ok(listener) => serve(&hub, listener, None).await,
+            Err(error) => hub.note(format!("cannot serve metrics: {error}")),
+        }
+    }
     loop {
         match hub.metrics_port().await {
             Some(port) => serve_port(&hub, port).await,
@@ -305,16 +312,24 @@ pub(crate) async fn listen(hub: Arc<Hub>) {
     }
 }
 
+fn nonblocking(listener: std::net::TcpListener) -> io::Result<TcpListener> {
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
+}
+
 async fn serve_port(hub: &Arc<Hub>, port: u16) {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let listener = match TcpListener::bind(address).await {
-        Ok(listener) => listener,
+    match TcpListener::bind(address).await {
+        Ok(listener) => serve(hub, listener, Some(port)).await,
         Err(error) => {
             hub.note(format!("cannot serve metrics on {address}: {error}"));
             sleep(LOOK).await;
-            return;
         }
-    };
+    }
+}
+
+/// Until the table names another port than `port`, or for ever.
+async fn serve(hub: &Arc<Hub>, listener: TcpListener, port: Option<u16>) {
     let scrapes = Arc::new(Semaphore::new(MAX_SCRAPES));
     loop {
         tokio::select! {
@@ -330,7 +345,7 @@ async fn serve_port(hub: &Arc<Hub>, port: u16) {
                 }
             }
             () = sleep(LOOK) => {
-                if hub.metrics_port().await != Some(port) {
+                if port.is_some() && hub.metrics_port().await != port {
                     return;
                 }
             }

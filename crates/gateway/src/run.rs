@@ -31,6 +31,8 @@ const KEEPER_SOCKET: &str = "keeper.sock";
 pub const HTTP: &str = "http";
 /// See [`HTTP`].
 pub const HTTPS: &str = "https";
+/// See [`HTTP`].
+pub const METRICS: &str = "metrics";
 
 /// Threads for reading files and compressing, per core: two cores make eight.
 const BLOCKING_THREADS: usize = 4;
@@ -46,6 +48,8 @@ pub struct Settings {
     pub http: Vec<TcpListener>,
     /// Listening sockets for HTTP over TLS, at best one per core.
     pub https: Vec<TcpListener>,
+    /// A listening socket for the metrics. Without one the port of the table is bound, if it names one.
+    pub metrics: Option<TcpListener>,
 }
 
 /// Why a gateway does not run.
@@ -82,8 +86,8 @@ fn system(action: &'static str) -> impl FnOnce(io::Error) -> RunError {
 }
 
 /// Runs the gateway whose folder is `dir` until SIGTERM, SIGINT or a `shutdown` over the control socket, then
-/// drains. The listening sockets come from the keeper (`../keeper/keeper.sock`), under the names `http` and
-/// `https`. Blocks; to be called on the main thread of a process that has no runtime.
+/// drains. The listening sockets come from the keeper (`../keeper/keeper.sock`), under the names `http`, `https` and
+/// `metrics`. Blocks; to be called on the main thread of a process that has no runtime.
 pub fn run(dir: &Path) -> Result<(), RunError> {
     let keeper = dir.parent().unwrap_or(dir).join(KEEPER_DIR);
     let groups = handover::fetch(&keeper, KEEPER_SOCKET);
@@ -95,11 +99,13 @@ pub fn run(dir: &Path) -> Result<(), RunError> {
         dir: dir.to_owned(),
         http: Vec::new(),
         https: Vec::new(),
+        metrics: None,
     };
     for group in groups {
         match group.name.as_str() {
             HTTP => settings.http = group.listeners,
             HTTPS => settings.https = group.listeners,
+            METRICS => settings.metrics = group.listeners.into_iter().next(),
             // A later keeper may hold more than this build knows.
             _ => {}
         }
@@ -177,6 +183,7 @@ impl Drop for Gateway {
 /// Which core accepts on which sockets.
 struct Plan {
     dir: PathBuf,
+    metrics: Option<TcpListener>,
     cores: Vec<Listeners>,
 }
 
@@ -201,8 +208,11 @@ impl Plan {
         for (index, listener) in spread(settings.https, count)?.into_iter().enumerate() {
             cores[index % count].https.push(listener);
         }
-        let dir = settings.dir;
-        Ok(Self { dir, cores })
+        Ok(Self {
+            dir: settings.dir,
+            metrics: settings.metrics,
+            cores,
+        })
     }
 }
 
@@ -230,6 +240,8 @@ async fn control(
     started: Started,
 ) -> Vec<JoinHandle<()>> {
     let mut threads = Vec::new();
+    let mut plan = plan;
+    let scrapes = plan.metrics.take();
     let listener = match start(&hub, plan, log, &mut threads).await {
         Ok(listener) => listener,
         Err(error) => {
@@ -240,7 +252,7 @@ async fn control(
     };
     let _ = started.send(Ok(()));
     tokio::spawn(server::serve(Arc::clone(&hub), listener));
-    tokio::spawn(metrics::listen(Arc::clone(&hub)));
+    tokio::spawn(metrics::listen(Arc::clone(&hub), scrapes));
     tokio::spawn(Arc::clone(&hub).keep_house());
     wait_for_end(&hub).await;
     hub.drain_all().await;

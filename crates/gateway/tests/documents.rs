@@ -1,5 +1,7 @@
 //! Documents over the control socket: what is in force, what is kept, what is refused.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
+
 mod support;
 
 use std::io::Write;

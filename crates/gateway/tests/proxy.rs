@@ -1,5 +1,7 @@
 //! To a replica and back, over real sockets.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
+
 mod support;
 
 use std::io::{Read, Write};

@@ -1,6 +1,7 @@
 //! The control socket `gateway/control.sock`: how the local target tells the gateway what to route and where.
 //!
-//! Every message is a frame of `plimsoll_stdx::net::frame`; the first one in each direction is a hello. The caller's uid must be the gateway's own, or root's.
+//! Every message is a frame of `plimsoll_stdx::net::frame`; the first one in each direction is a hello. The
+//! caller's uid must be the gateway's own, or root's.
 
 mod client;
 pub(crate) mod server;

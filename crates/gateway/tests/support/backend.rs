@@ -9,14 +9,14 @@ use std::time::Duration;
 use super::http1::{read_chunk, read_head};
 
 #[derive(Debug, Clone)]
-pub struct Seen {
-    pub head: String,
-    pub body: Vec<u8>,
+pub(crate) struct Seen {
+    pub(crate) head: String,
+    pub(crate) body: Vec<u8>,
 }
 
 #[derive(Debug)]
-pub struct Backend {
-    pub address: SocketAddr,
+pub(crate) struct Backend {
+    pub(crate) address: SocketAddr,
     state: Arc<State>,
 }
 
@@ -31,12 +31,12 @@ struct State {
 }
 
 impl Backend {
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::start_slow(0)
     }
 
     /// Each answer takes so long.
-    pub fn start_slow(delay_ms: u64) -> Self {
+    pub(crate) fn start_slow(delay_ms: u64) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State::default());
@@ -60,7 +60,7 @@ impl Backend {
     }
 
     /// As SIGKILL: every connection is cut wherever it is, and new ones are refused.
-    pub fn kill(&self) {
+    pub(crate) fn kill(&self) {
         self.state.dead.store(true, Ordering::SeqCst);
         let _ = TcpStream::connect(self.address);
         for stream in self.state.open.lock().unwrap().drain(..) {
@@ -68,16 +68,16 @@ impl Backend {
         }
     }
 
-    pub fn set_ready(&self, ready: bool) {
+    pub(crate) fn set_ready(&self, ready: bool) {
         self.state.unready.store(!ready, Ordering::SeqCst);
     }
 
     /// Requests but for probes.
-    pub fn requests(&self) -> u64 {
+    pub(crate) fn requests(&self) -> u64 {
         self.state.requests.load(Ordering::SeqCst)
     }
 
-    pub fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.state.seen.lock().unwrap().clone()
     }
 }

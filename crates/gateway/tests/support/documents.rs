@@ -11,7 +11,7 @@ use plimsoll_bundle::local::{
     Probe, RouteSpec, TlsIssuer, TlsSpec, TlsVersion,
 };
 
-pub fn route(name: &str, path: &str, service: &str) -> RouteSpec {
+pub(crate) fn route(name: &str, path: &str, service: &str) -> RouteSpec {
     RouteSpec {
         name: name.to_owned(),
         hosts: Vec::new(),
@@ -35,7 +35,7 @@ pub fn route(name: &str, path: &str, service: &str) -> RouteSpec {
     }
 }
 
-pub fn files(name: &str, path: &str, spa: Option<&str>) -> RouteSpec {
+pub(crate) fn files(name: &str, path: &str, spa: Option<&str>) -> RouteSpec {
     let to = Destination::Files {
         service: "frontend".to_owned(),
         artefact: Digest::of(b"frontend"),
@@ -48,7 +48,7 @@ pub fn files(name: &str, path: &str, spa: Option<&str>) -> RouteSpec {
     }
 }
 
-pub fn table(routes: Vec<RouteSpec>) -> GatewayTable {
+pub(crate) fn table(routes: Vec<RouteSpec>) -> GatewayTable {
     let header = |name: &str, value: &str, tls_only| HeaderValue {
         name: name.to_owned(),
         value: value.to_owned(),
@@ -109,26 +109,23 @@ fn services(routes: &[RouteSpec]) -> BTreeMap<String, GatewayService> {
     routes.iter().filter_map(service).map(known).collect()
 }
 
-pub fn endpoints(generation: u64, service: &str, replicas: &[SocketAddr]) -> Endpoints {
+pub(crate) fn endpoints(generation: u64, service: &str, replicas: &[SocketAddr]) -> Endpoints {
     let mut document = Endpoints::empty();
     document.generation = generation;
-    let replicas = replicas
-        .iter()
-        .enumerate()
-        .map(|(index, address)| Endpoint {
-            id: format!("{service}-{}", address.port()),
-            release: "r1".to_owned(),
-            ports: BTreeMap::from([("http".to_owned(), Address::Tcp(*address))]),
-            weight: 1,
-            traffic: Traffic::Admitted,
-        });
+    let replicas = replicas.iter().map(|address| Endpoint {
+        id: format!("{service}-{}", address.port()),
+        release: "r1".to_owned(),
+        ports: BTreeMap::from([("http".to_owned(), Address::Tcp(*address))]),
+        weight: 1,
+        traffic: Traffic::Admitted,
+    });
     document
         .services
         .insert(service.to_owned(), replicas.collect());
     document
 }
 
-pub fn with_files(mut document: Endpoints, folder: &Path) -> Endpoints {
+pub(crate) fn with_files(mut document: Endpoints, folder: &Path) -> Endpoints {
     document
         .files
         .insert(Digest::of(b"frontend"), folder.to_owned());

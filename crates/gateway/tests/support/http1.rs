@@ -5,29 +5,29 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 #[derive(Debug, Default, Clone)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|(key, _)| key == name);
         found.map(|(_, value)| value.as_str())
     }
 
-    pub fn all(&self, name: &str) -> Vec<&str> {
+    pub(crate) fn all(&self, name: &str) -> Vec<&str> {
         let same = self.headers.iter().filter(|(key, _)| key == name);
         same.map(|(_, value)| value.as_str()).collect()
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
-pub fn connect(address: SocketAddr) -> TcpStream {
+pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).unwrap();
     stream
         .set_read_timeout(Some(Duration::from_secs(20)))
@@ -37,17 +37,17 @@ pub fn connect(address: SocketAddr) -> TcpStream {
 }
 
 /// Sends a request on a connection of its own and reads the answer.
-pub fn send(address: SocketAddr, request: &str) -> Answer {
+pub(crate) fn send(address: SocketAddr, request: &str) -> Answer {
     let mut stream = connect(address);
     stream.write_all(request.as_bytes()).unwrap();
     read_answer(&mut stream, request.starts_with("HEAD")).expect("an answer")
 }
 
-pub fn get(address: SocketAddr, path: &str) -> Answer {
+pub(crate) fn get(address: SocketAddr, path: &str) -> Answer {
     get_with(address, path, "")
 }
 
-pub fn get_with(address: SocketAddr, path: &str, headers: &str) -> Answer {
+pub(crate) fn get_with(address: SocketAddr, path: &str, headers: &str) -> Answer {
     send(
         address,
         &format!("GET {path} HTTP/1.1\r\nhost: a.test\r\n{headers}\r\n"),
@@ -55,7 +55,7 @@ pub fn get_with(address: SocketAddr, path: &str, headers: &str) -> Answer {
 }
 
 /// Reads one answer; `None` when the connection ends before its head is complete, or in mid-body.
-pub fn read_answer(stream: &mut impl Read, head_only: bool) -> Option<Answer> {
+pub(crate) fn read_answer(stream: &mut impl Read, head_only: bool) -> Option<Answer> {
     let head = read_head(stream)?;
     let mut lines = head.split("\r\n");
     let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
@@ -88,12 +88,12 @@ pub fn read_answer(stream: &mut impl Read, head_only: bool) -> Option<Answer> {
     Some(answer)
 }
 
-pub fn read_head(stream: &mut impl Read) -> Option<String> {
+pub(crate) fn read_head(stream: &mut impl Read) -> Option<String> {
     read_until(stream, b"\r\n\r\n")
 }
 
 /// A chunk, empty when it is the last one; `None` when the connection ends.
-pub fn read_chunk(stream: &mut impl Read) -> Option<Vec<u8>> {
+pub(crate) fn read_chunk(stream: &mut impl Read) -> Option<Vec<u8>> {
     let line = read_until(stream, b"\r\n")?;
     let size = usize::from_str_radix(line.trim(), 16).ok()?;
     let mut chunk = vec![0; size + 2];

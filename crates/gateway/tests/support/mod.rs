@@ -7,9 +7,9 @@
     reason = "a test that cannot go on ends here"
 )]
 
-pub mod backend;
-pub mod documents;
-pub mod http1;
+pub(crate) mod backend;
+pub(crate) mod documents;
+pub(crate) mod http1;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -21,19 +21,19 @@ use plimsoll_gateway::control::{Client, Health, Hello, Status};
 use plimsoll_gateway::{Gateway, Settings};
 use tokio::runtime::Runtime;
 
-pub struct Edge {
-    pub dir: tempfile::TempDir,
-    pub http: SocketAddr,
-    pub https: SocketAddr,
-    pub runtime: Runtime,
-    pub gateway: Option<Gateway>,
-    pub table_generation: u64,
+pub(crate) struct Edge {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) http: SocketAddr,
+    pub(crate) https: SocketAddr,
+    pub(crate) runtime: Runtime,
+    pub(crate) gateway: Option<Gateway>,
+    pub(crate) table_generation: u64,
     listeners: (TcpListener, TcpListener),
 }
 
 impl Edge {
     /// A gateway without documents.
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let http = TcpListener::bind("127.0.0.1:0").unwrap();
         let https = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -55,7 +55,7 @@ impl Edge {
     }
 
     /// A gateway with documents in force and every replica ready.
-    pub fn with(table: &GatewayTable, endpoints: &Endpoints) -> Self {
+    pub(crate) fn with(table: &GatewayTable, endpoints: &Endpoints) -> Self {
         let mut edge = Self::empty();
         edge.put_endpoints(endpoints);
         edge.put_table(table);
@@ -64,27 +64,28 @@ impl Edge {
     }
 
     /// Starts the gateway on the same sockets, as its keeper would.
-    pub fn start(&mut self) {
+    pub(crate) fn start(&mut self) {
         let settings = Settings {
             dir: self.dir.path().to_owned(),
             http: vec![self.listeners.0.try_clone().unwrap()],
             https: vec![self.listeners.1.try_clone().unwrap()],
+            metrics: None,
         };
         self.gateway = Some(Gateway::start(settings).unwrap());
     }
 
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         self.gateway.take().unwrap().stop();
     }
 
-    pub fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         let hello = Hello::new("test", 1);
         self.runtime
             .block_on(Client::connect(self.dir.path(), hello))
             .unwrap()
     }
 
-    pub fn put_table(&mut self, table: &GatewayTable) {
+    pub(crate) fn put_table(&mut self, table: &GatewayTable) {
         self.table_generation += 1;
         let mut client = self.client();
         self.runtime
@@ -92,19 +93,19 @@ impl Edge {
             .unwrap();
     }
 
-    pub fn put_endpoints(&self, endpoints: &Endpoints) {
+    pub(crate) fn put_endpoints(&self, endpoints: &Endpoints) {
         let mut client = self.client();
         self.runtime
             .block_on(client.put_endpoints(endpoints))
             .unwrap();
     }
 
-    pub fn status(&self) -> Status {
+    pub(crate) fn status(&self) -> Status {
         let mut client = self.client();
         self.runtime.block_on(client.status()).unwrap()
     }
 
-    pub fn wait_until_ready(&self) {
+    pub(crate) fn wait_until_ready(&self) {
         eventually("every replica is ready", || {
             let status = self.status();
             status
@@ -114,7 +115,7 @@ impl Edge {
         });
     }
 
-    pub fn log(&self) -> Vec<serde_json::Value> {
+    pub(crate) fn log(&self) -> Vec<serde_json::Value> {
         let text = read(&self.dir.path().join("access.log"));
         text.lines()
             .map(|line| serde_json::from_str(line).unwrap())
@@ -122,12 +123,12 @@ impl Edge {
     }
 }
 
-pub fn read(path: &Path) -> String {
+pub(crate) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
 /// Waits for a condition, with a deadline.
-pub fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
         assert!(
