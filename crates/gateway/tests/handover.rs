@@ -62,7 +62,7 @@ fn the_keepers_sockets_are_served_by_one_gateway_after_the_other() {
         eventually("it serves", || get(address, "/").status == 200);
         let answer = get(metrics, "/metrics");
         assert!(
-            scraped
+            answer
                 .text()
                 .contains("plimsoll_gateway_requests_total{route=\"api\"")
         );
