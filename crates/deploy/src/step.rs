@@ -103,6 +103,18 @@ impl Step {
         }
     }
 
+    /// Whether it changes nothing that was asked before, and only waits until it is so: after a crash.
+    pub fn is_wait(&self) -> bool {
+        match self {
+            Self::Resource { from, to, .. }
+            | Self::Listen { from, to }
+            | Self::Route { from, to }
+            | Self::Commit { from, to } => from == to,
+            Self::Scale { from, to, .. } => from == to,
+            Self::Migrate { .. } | Self::Seed { .. } => false,
+        }
+    }
+
     /// One line for people, without a full stop.
     pub fn describe(&self) -> String {
         match self {

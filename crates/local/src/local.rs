@@ -212,12 +212,13 @@ impl Local {
         .observe()?;
         let plan = Plan::try_new(&observed, &desired(&kept, request, &observed)?)?;
         sink(Event::Planned { plan: plan.clone() });
-        let ending = if plan.is_empty() {
-            Ending::Unchanged
-        } else {
-            ending(self.carry_out(&mut client, sink, |target, progress| {
-                executor.run(plan, target, progress)
-            })?)
+        let waits = plan.steps.iter().all(plimsoll_deploy::Step::is_wait);
+        let finished = self.carry_out(&mut client, sink, |target, progress| {
+            executor.run(plan, target, progress)
+        })?;
+        let ending = match ending(finished) {
+            Ending::InForce if waits => Ending::Unchanged,
+            other => other,
         };
         self.outcome(&kept, ending, (&mut client, began))
     }

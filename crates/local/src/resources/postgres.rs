@@ -100,7 +100,7 @@ impl Postgres<'_> {
 
     /// The server's orders.
     pub(crate) fn order(&self) -> Result<Order, LocalError> {
-        let bin = tools::postgres(&self.spec.version)?.bin;
+        let tools::Postgres { bin, major } = tools::postgres(&self.spec.version)?;
         let data = self.seen_store().join(LIVE);
         let conf = self.seen_conf();
         // The shim has killed everything of an earlier server; a pid file that names a process that has the number
@@ -125,6 +125,12 @@ impl Postgres<'_> {
         ] {
             command.push("-c".into());
             command.push(format!("{key}={}", conf.join(file).display()));
+        }
+        if major.parse::<u32>().is_ok_and(|major| major >= 14) {
+            // After a crash every file is flushed before recovery begins: with one call, and not one for each of
+            // a thousand files (two seconds of the five that a recovery may take).
+            command.push("-c".into());
+            command.push("recovery_init_sync_method=syncfs".into());
         }
         let mut order = self.common(&order_id(self.name), Kind::Resource, command);
         order.health = Some(health());
