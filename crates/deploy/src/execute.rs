@@ -155,6 +155,10 @@ impl Executor {
     /// Does `plan`. A step that fails makes all that was begun go back.
     ///
     /// Killed at any moment, it leaves a journal from which [`Executor::settle`] goes on.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a plan is carried out once: doing it consumes it"
+    )]
     pub fn run(
         &mut self,
         plan: Plan,
