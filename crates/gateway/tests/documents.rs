@@ -118,7 +118,7 @@ fn swapping_tables_and_endpoints_under_load_loses_nothing() {
 }
 
 #[test]
-fn limits_cors_maintenance_redirect_and_allow_lists_are_kept_at_the_edge() {
+fn limits_cors_and_allow_lists_are_kept_at_the_edge() {
     let backend = Backend::start();
     let mut routes = vec![
         route("api", "/api", "api"),
@@ -143,7 +143,7 @@ fn limits_cors_maintenance_redirect_and_allow_lists_are_kept_at_the_edge() {
         by: vec![LimitKey::Ip],
     };
     table.limits.insert("login".into(), rule);
-    let mut edge = Edge::with(&table, &endpoints(1, "api", &[backend.address]));
+    let edge = Edge::with(&table, &endpoints(1, "api", &[backend.address]));
 
     assert_eq!(get(edge.http, "/api/login").status, 200);
     assert_eq!(get(edge.http, "/api/login").status, 200);
@@ -170,7 +170,13 @@ fn limits_cors_maintenance_redirect_and_allow_lists_are_kept_at_the_edge() {
     assert_eq!(backend.requests(), before);
     let cross = get_with(edge.http, "/api/json", "origin: https://a.test\r\n");
     assert_eq!(cross.all("access-control-allow-origin"), ["https://a.test"]);
+}
 
+#[test]
+fn a_redirect_and_a_maintenance_page_stand_before_the_app() {
+    let backend = Backend::start();
+    let mut table = table(vec![route("api", "/api", "api")]);
+    let mut edge = Edge::with(&table, &endpoints(1, "api", &[backend.address]));
     table.tls.redirect = true;
     table.listeners.https = Some(8443);
     edge.put_table(&table);
