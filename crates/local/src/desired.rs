@@ -8,7 +8,7 @@ use plimsoll_bundle::{Digest, canonical::CanonicalError};
 use plimsoll_deploy::{Desired, DesiredService, Observed, Release};
 use serde::Serialize;
 
-use crate::local::DeployRequest;
+use crate::outcome::DeployRequest;
 use crate::release::Kept;
 
 /// All that makes a replica: two releases that agree on it share replicas.

@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 use plimsoll_bundle::local::{LocalBundle, ServiceSpec};
 use plimsoll_deploy::execute::Progress;
 use plimsoll_deploy::{
-    Executor, Fault, Finished, Plan, Release, ReleaseId, ReleaseParts, Settled, Strategy, Target,
+    Executor, Finished, Plan, Release, ReleaseId, ReleaseParts, Settled, Target,
 };
-use serde::{Deserialize, Serialize};
 
 use crate::control::client::{Cancel, Client};
 use crate::control::wire::{Answer, Verb};
 use crate::desired::desired;
 use crate::event::{Decision, Event, LogLine, Sink};
 use crate::logs::LogFilter;
+use crate::outcome::{Data, DeployRequest, Ending, Outcome};
 use crate::release::{self, Kept};
 use crate::secrets::{Key, SecretError, SecretPlan, SecretStore};
 use crate::settings::Settings;
@@ -39,75 +39,6 @@ pub struct Local {
     env: EnvDir,
     settings: Settings,
     cancel: Cancel,
-}
-
-/// What a deploy is given.
-#[derive(Debug, Clone)]
-pub struct DeployRequest {
-    /// The rendered bundle. Its artefacts lie in [`StateDir::images`], each in the folder of its digest.
-    pub bundle: LocalBundle,
-    /// Where secrets come from, by name: those that the bundle names and have no value yet.
-    pub secrets: BTreeMap<String, SecretPlan>,
-    /// How old replicas give way.
-    pub strategy: Strategy,
-    /// Whether development data is written and its logins are shown.
-    pub seed: bool,
-}
-
-/// How a deploy ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Outcome {
-    /// The release that was asked for.
-    pub release: ReleaseId,
-    /// What became of it.
-    pub ending: Ending,
-    /// Where people and programs reach the app.
-    pub urls: Vec<String>,
-    /// Logins of the development data; empty where none was asked for.
-    pub logins: Vec<Login>,
-    /// From the call to the end.
-    pub took: Duration,
-}
-
-/// What became of a release.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ending {
-    /// It is in force.
-    InForce,
-    /// It was in force before, and nothing was to be done.
-    Unchanged,
-    /// A step failed, and everything is as it was before.
-    Undone {
-        /// The step in words.
-        step: String,
-        /// Why it failed.
-        message: String,
-        /// What to do about it.
-        hint: Option<String>,
-        /// Whose fault it is.
-        fault: Fault,
-    },
-}
-
-/// A login of the development data: shown on purpose, and in no other environment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Login {
-    /// What it may do.
-    pub role: String,
-    /// The name to log in with.
-    #[serde(alias = "user", alias = "username", alias = "login")]
-    pub email: String,
-    /// The password.
-    pub password: String,
-}
-
-/// Whether `down` deletes data.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Data {
-    /// Databases, volumes and secrets stay.
-    Keep,
-    /// They are deleted. The caller has asked for a confirmation.
-    Delete,
 }
 
 impl Local {

@@ -7,7 +7,7 @@ use plimsoll_bundle::local::LocalBundle;
 use serde::Deserialize;
 
 use crate::desired::programs;
-use crate::local::Login;
+use crate::outcome::Login;
 use crate::secrets::{Secret, SecretError, SecretStore};
 
 #[derive(Deserialize)]
