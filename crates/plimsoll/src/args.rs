@@ -64,6 +64,8 @@ pub(crate) enum ColorChoice {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write a commented plimsoll.toml for the code in a folder. Never overwrites.
+    Init(InitArgs),
     /// Build the services into artefacts, and print their digests and sizes.
     Build(BuildArgs),
     /// Build and run the app on this machine, behind the gateway.
@@ -79,6 +81,14 @@ pub(crate) enum Command {
     /// Secrets of an environment: versioned, encrypted at rest.
     #[command(subcommand)]
     Secret(SecretCommand),
+    /// Print the JSON Schema of plimsoll.toml.
+    Schema,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The folder; the project's when left out.
+    pub(crate) dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

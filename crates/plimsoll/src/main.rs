@@ -55,6 +55,7 @@ fn command(cli: Cli) -> ExitStatus {
 
 fn run(context: &Context, command: &Command) -> exit::Result<ExitStatus> {
     match command {
+        Command::Init(args) => commands::init::run(context, args),
         Command::Build(args) => commands::build::run(context, args),
         Command::Up(args) => commands::up::run(context, args),
         Command::Down(args) => commands::down::run(context, args),
@@ -62,6 +63,7 @@ fn run(context: &Context, command: &Command) -> exit::Result<ExitStatus> {
         Command::Logs(args) => commands::logs::run(context, args),
         Command::Scale(args) => commands::scale::run(context, args),
         Command::Secret(command) => commands::secret::run(context, command),
+        Command::Schema => Ok(commands::schema::run(context)),
     }
 }
 

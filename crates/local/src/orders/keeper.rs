@@ -31,7 +31,8 @@ pub(crate) fn order(
     layout.give(&dir, &uids::gateway())?;
     let images = env.state_root().join("images");
     let keeper = env.path().join("keeper");
-    crate::resources::ensure_dir(&images, 0o700)?;
+    // The gateway's user reads files there; the state directory above keeps everybody else out.
+    crate::resources::ensure_dir(&images, 0o755)?;
     crate::resources::ensure_dir(&keeper, 0o700)?;
     let command = vec![
         tool.to_string_lossy().into_owned(),

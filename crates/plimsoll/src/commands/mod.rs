@@ -2,8 +2,10 @@
 
 pub(crate) mod build;
 pub(crate) mod down;
+pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod scale;
+pub(crate) mod schema;
 pub(crate) mod secret;
 pub(crate) mod status;
 pub(crate) mod up;

@@ -1,10 +1,9 @@
 //! `plimsoll schema`.
 
 use super::Context;
-use crate::exit::{ExitStatus, Result};
+use crate::exit::ExitStatus;
 
-#[expect(clippy::unnecessary_wraps, reason = "every command has this shape")]
-pub(crate) fn run(context: &Context) -> Result<ExitStatus> {
-    context.printer.data(plimsoll_model::json_schema().trim_end());
-    Ok(ExitStatus::Success)
+pub(crate) fn run(context: &Context) -> ExitStatus {
+    context.printer.data(plimsoll_model::schema().trim_end());
+    ExitStatus::Success
 }
