@@ -18,22 +18,34 @@ struct Source {
 impl Source {
     /// Without the unit tests at its end.
     fn product(&self) -> &str {
-        self.text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default()
+        self.text
+            .split("\n#[cfg(test)]\nmod tests")
+            .next()
+            .unwrap_or_default()
     }
 
     fn is_test(&self) -> bool {
-        ["/tests/", "/benches/", "/fuzz/"].iter().any(|part| self.path.contains(part))
+        ["/tests/", "/benches/", "/fuzz/"]
+            .iter()
+            .any(|part| self.path.contains(part))
             || self.path.ends_with("tests.rs")
     }
 }
 
 fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap();
     let mut found = Vec::new();
     for top in ["crates", "systems"] {
         collect(&root, &root.join(top), &mut found);
     }
-    assert!(found.len() > 20, "the walk found only {} files", found.len());
+    assert!(
+        found.len() > 20,
+        "the walk found only {} files",
+        found.len()
+    );
     found
 }
 
@@ -72,10 +84,14 @@ fn every_file_opens_with_what_it_is() {
 #[test]
 fn every_library_says_what_it_owns_and_what_it_must_not_know() {
     check(|source, complaints| {
-        let is_library = source.path.starts_with("/crates/") && source.path.ends_with("/src/lib.rs");
+        let is_library =
+            source.path.starts_with("/crates/") && source.path.ends_with("/src/lib.rs");
         let head: String = source.text.lines().take(8).collect::<Vec<_>>().join("\n");
         if is_library && !(head.starts_with("//! Owns") && head.contains("ust not know")) {
-            complaints.push(format!("{}: must open with `Owns` and `Must not know`", source.path));
+            complaints.push(format!(
+                "{}: must open with `Owns` and `Must not know`",
+                source.path
+            ));
         }
     });
 }
@@ -85,11 +101,18 @@ fn files_stay_short_and_lines_narrow() {
     check(|source, complaints| {
         let lines = source.product().lines().count();
         if !source.is_test() && lines > MAX_LINES {
-            complaints.push(format!("{}: {lines} lines (at most {MAX_LINES})", source.path));
+            complaints.push(format!(
+                "{}: {lines} lines (at most {MAX_LINES})",
+                source.path
+            ));
         }
         for (index, line) in source.text.lines().enumerate() {
             if line.chars().count() > MAX_COLUMNS && !line.contains("r#\"") && !source.is_test() {
-                complaints.push(format!("{}:{}: over {MAX_COLUMNS} columns", source.path, index + 1));
+                complaints.push(format!(
+                    "{}:{}: over {MAX_COLUMNS} columns",
+                    source.path,
+                    index + 1
+                ));
             }
         }
     });
@@ -99,7 +122,13 @@ fn files_stay_short_and_lines_narrow() {
 fn no_test_is_switched_off_or_waits_for_a_panic_or_for_the_clock() {
     check(|source, complaints| {
         for (index, line) in source.text.lines().enumerate() {
-            for word in ["#[ignore", "#[should_panic", "todo!(", "unimplemented!(", "FIXME"] {
+            for word in [
+                "#[ignore",
+                "#[should_panic",
+                "todo!(",
+                "unimplemented!(",
+                "FIXME",
+            ] {
                 if line.contains(word) {
                     complaints.push(format!("{}:{}: `{word}`", source.path, index + 1));
                 }
@@ -114,13 +143,24 @@ fn unsafe_stands_in_its_home_with_its_reason() {
         let lines: Vec<&str> = source.text.lines().collect();
         for (index, line) in lines.iter().enumerate() {
             let code = line.split("//").next().unwrap_or_default();
-            if !code.contains("unsafe {") && !code.contains("unsafe fn") && !code.contains("unsafe impl") {
+            if !code.contains("unsafe {")
+                && !code.contains("unsafe fn")
+                && !code.contains("unsafe impl")
+            {
                 continue;
             }
-            let at_home = UNSAFE_HOMES.iter().any(|home| source.path[1..].starts_with(home));
-            let reason = lines[index.saturating_sub(8)..=index].iter().any(|line| line.contains("SAFETY:"));
+            let at_home = UNSAFE_HOMES
+                .iter()
+                .any(|home| source.path[1..].starts_with(home));
+            let reason = lines[index.saturating_sub(8)..=index]
+                .iter()
+                .any(|line| line.contains("SAFETY:"));
             if !at_home || !reason {
-                complaints.push(format!("{}:{}: unsafe away from home or without SAFETY", source.path, index + 1));
+                complaints.push(format!(
+                    "{}:{}: unsafe away from home or without SAFETY",
+                    source.path,
+                    index + 1
+                ));
             }
         }
     });
@@ -129,10 +169,16 @@ fn unsafe_stands_in_its_home_with_its_reason() {
 #[test]
 fn durable_bytes_go_through_one_door() {
     check(|source, complaints| {
-        let exempt = source.is_test() || source.path.starts_with("/crates/stdx/") || source.path.starts_with("/systems/");
+        let exempt = source.is_test()
+            || source.path.starts_with("/crates/stdx/")
+            || source.path.starts_with("/systems/");
         for (index, line) in source.product().lines().enumerate() {
             if !exempt && (line.contains("fs::write(") || line.contains("File::create(")) {
-                complaints.push(format!("{}:{}: use stdx::fs::write_atomic", source.path, index + 1));
+                complaints.push(format!(
+                    "{}:{}: use stdx::fs::write_atomic",
+                    source.path,
+                    index + 1
+                ));
             }
         }
     });

@@ -27,7 +27,11 @@ const RESERVED: [(&str, &[&str], &str); 8] = [
     ("clap", &["plimsoll"], "arguments are the binary's"),
     ("indicatif", &["plimsoll"], "printing is the binary's"),
     ("anyhow", &["plimsoll"], "libraries have typed errors"),
-    ("hyper", &["gateway", "local"], "HTTP is the edge's, and the prober's of the local target"),
+    (
+        "hyper",
+        &["gateway", "local"],
+        "HTTP is the edge's, and the prober's of the local target",
+    ),
     ("tokio-rustls", &["gateway"], "TLS is the edge's"),
     ("kube", &["cluster"], "Kubernetes has one home"),
     ("toml", &["model", "tidy"], "the app's file has one reader"),
@@ -37,12 +41,22 @@ const RESERVED: [(&str, &[&str], &str); 8] = [
 /// Crates of the pure middle: no clock, no I/O.
 const PURE: [&str; 4] = ["bundle", "diag", "model", "render"];
 const IMPURE: [&str; 9] = [
-    "std::fs", "std::net", "std::process", "std::env::var", "SystemTime", "Instant::now", "std::thread",
-    "File::open", "read_to_string(",
+    "std::fs",
+    "std::net",
+    "std::process",
+    "std::env::var",
+    "SystemTime",
+    "Instant::now",
+    "std::thread",
+    "File::open",
+    "read_to_string(",
 ];
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
 }
 
 fn manifests() -> BTreeMap<String, toml::Table> {
@@ -52,14 +66,20 @@ fn manifests() -> BTreeMap<String, toml::Table> {
         .filter(|entry| entry.path().join("Cargo.toml").is_file())
         .map(|entry| {
             let text = fs::read_to_string(entry.path().join("Cargo.toml")).unwrap();
-            (entry.file_name().into_string().unwrap(), text.parse().unwrap())
+            (
+                entry.file_name().into_string().unwrap(),
+                text.parse().unwrap(),
+            )
         })
         .collect()
 }
 
 fn names(manifest: &toml::Table, section: &str) -> Vec<String> {
     let table = manifest.get(section).and_then(toml::Value::as_table);
-    table.into_iter().flat_map(|table| table.keys().cloned()).collect()
+    table
+        .into_iter()
+        .flat_map(|table| table.keys().cloned())
+        .collect()
 }
 
 #[test]
@@ -70,8 +90,12 @@ fn every_crate_has_a_layer_and_depends_on_lower_ones_only() {
             panic!("crate `{name}` has no layer: add it to LAYERS and to ARCHITECTURE.md")
         });
         for dependency in names(&manifest, "dependencies") {
-            let Some(ours) = dependency.strip_prefix("plimsoll-") else { continue };
-            let theirs = layers.get(ours).unwrap_or_else(|| panic!("`{ours}` has no layer"));
+            let Some(ours) = dependency.strip_prefix("plimsoll-") else {
+                continue;
+            };
+            let theirs = layers
+                .get(ours)
+                .unwrap_or_else(|| panic!("`{ours}` has no layer"));
             assert!(
                 *theirs < layer,
                 "`{name}` (layer {layer}) must not depend on `{ours}` (layer {theirs})"
@@ -84,8 +108,12 @@ fn every_crate_has_a_layer_and_depends_on_lower_ones_only() {
 fn reserved_crates_are_reached_from_their_homes_only() {
     for (name, manifest) in manifests() {
         for dependency in names(&manifest, "dependencies") {
-            let reserved = RESERVED.iter().find(|(crate_name, ..)| *crate_name == dependency);
-            let Some((_, homes, why)) = reserved else { continue };
+            let reserved = RESERVED
+                .iter()
+                .find(|(crate_name, ..)| *crate_name == dependency);
+            let Some((_, homes, why)) = reserved else {
+                continue;
+            };
             assert!(
                 homes.contains(&name.as_str()),
                 "`{name}` must not depend on `{dependency}`: {why}"
@@ -101,7 +129,11 @@ fn versions_stand_in_the_root_manifest_only() {
             let table = manifest.get(section).and_then(toml::Value::as_table);
             for (dependency, value) in table.into_iter().flatten() {
                 let inherits = value.get("workspace").and_then(toml::Value::as_bool);
-                assert_eq!(inherits, Some(true), "`{name}`: `{dependency}` names its own version");
+                assert_eq!(
+                    inherits,
+                    Some(true),
+                    "`{name}`: `{dependency}` names its own version"
+                );
             }
         }
     }
@@ -116,7 +148,10 @@ fn every_dependency_has_its_line_of_reason() {
                 let is_named = dependency.starts_with("plimsoll-")
                     || reasons.contains(&format!("| `{dependency}` |"))
                     || reasons.contains(&format!("| {dependency} |"));
-                assert!(is_named, "`{dependency}` (of `{name}`) has no line in docs/dependencies.md");
+                assert!(
+                    is_named,
+                    "`{dependency}` (of `{name}`) has no line in docs/dependencies.md"
+                );
             }
         }
     }
@@ -126,11 +161,18 @@ fn every_dependency_has_its_line_of_reason() {
 fn systems_know_nothing_of_plimsoll_and_plimsoll_nothing_of_them() {
     for manifest in walk(&root().join("systems"), "Cargo.toml") {
         let text = fs::read_to_string(&manifest).unwrap();
-        assert!(!text.contains("plimsoll-"), "{} depends on Plimsoll", manifest.display());
+        assert!(
+            !text.contains("plimsoll-"),
+            "{} depends on Plimsoll",
+            manifest.display()
+        );
     }
     for (name, manifest) in manifests() {
         for dependency in names(&manifest, "dependencies") {
-            assert!(!dependency.starts_with("recon"), "`{name}` depends on `{dependency}`");
+            assert!(
+                !dependency.starts_with("recon"),
+                "`{name}` depends on `{dependency}`"
+            );
         }
     }
 }
@@ -143,7 +185,11 @@ fn the_pure_middle_takes_no_clock_and_does_no_input_or_output() {
             let product = text.split("#[cfg(test)]").next().unwrap_or_default();
             let is_test = path.ends_with("tests.rs");
             for word in IMPURE.into_iter().filter(|_| !is_test) {
-                assert!(!product.contains(word), "{}: `{word}` in the pure middle", path.display());
+                assert!(
+                    !product.contains(word),
+                    "{}: `{word}` in the pure middle",
+                    path.display()
+                );
             }
         }
     }
@@ -153,7 +199,9 @@ fn walk(folder: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
-        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        let Ok(entries) = fs::read_dir(&folder) else {
+            continue;
+        };
         for entry in entries {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
