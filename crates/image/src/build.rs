@@ -36,7 +36,7 @@ struct Remembered {
 }
 
 /// Builds `recipe` into `store`. `cache` is a file that remembers the last build of this recipe; `listen` gets the
-/// tools' lines as they come.
+/// tools' lines as they come; a tool that runs is ended soon after `stop` says so.
 ///
 /// A build that fails or is killed leaves the store and the last artefact as they were.
 pub fn build(
@@ -44,13 +44,14 @@ pub fn build(
     store: &ArtefactStore,
     cache: &Path,
     listen: &mut dyn FnMut(&str),
+    stop: &dyn Fn() -> bool,
 ) -> Result<Built, BuildError> {
     if !recipe.dir().is_dir() {
         return Err(BuildError::NoSource(recipe.dir().to_owned()));
     }
     match recipe {
-        Recipe::Cargo(recipe) => build_cargo(recipe, store, listen),
-        Recipe::Folder(recipe) => build_folder(recipe, store, cache, listen),
+        Recipe::Cargo(recipe) => build_cargo(recipe, store, listen, stop),
+        Recipe::Folder(recipe) => build_folder(recipe, store, cache, (listen, stop)),
     }
 }
 
@@ -58,6 +59,7 @@ fn build_cargo(
     recipe: &CargoRecipe,
     store: &ArtefactStore,
     listen: &mut dyn FnMut(&str),
+    stop: &dyn Fn() -> bool,
 ) -> Result<Built, BuildError> {
     let CargoRecipe { dir, bin, .. } = recipe;
     let mut executable = None;
@@ -65,7 +67,13 @@ fn build_cargo(
         Stream::Out => executable = executable_of(line, bin).or(executable.take()),
         Stream::Err => listen(line),
     };
-    tool::run(&cargo_command(recipe), dir, &[static_link()], &mut on_line)?;
+    tool::run(
+        &cargo_command(recipe),
+        dir,
+        &[static_link()],
+        &mut on_line,
+        stop,
+    )?;
     let executable = executable.ok_or_else(|| BuildError::NoOutput {
         dir: dir.clone(),
         out: PathBuf::from(bin),
@@ -125,7 +133,7 @@ fn build_folder(
     folder: &FolderRecipe,
     store: &ArtefactStore,
     cache: &Path,
-    listen: &mut dyn FnMut(&str),
+    (listen, stop): (&mut dyn FnMut(&str), &dyn Fn() -> bool),
 ) -> Result<Built, BuildError> {
     let inputs = inputs::fingerprint(&folder.dir, &folder.out, &folder.run)?;
     if let Some(built) = inputs
@@ -135,7 +143,7 @@ fn build_folder(
         return Ok(built);
     }
     for argv in &folder.run {
-        tool::run(argv, &folder.dir, &[], &mut |_, line| listen(line))?;
+        tool::run(argv, &folder.dir, &[], &mut |_, line| listen(line), stop)?;
     }
     let built = collect(folder, store)?;
     if let Some(inputs) = inputs {
@@ -148,7 +156,9 @@ fn collect(folder: &FolderRecipe, store: &ArtefactStore) -> Result<Built, BuildE
     let out = folder.dir.join(&folder.out);
     let staging = store.stage()?;
     if out.is_dir() {
-        for path in crate::tree::list(&out)? {
+        let is_source = out.canonicalize().ok() == folder.dir.canonicalize().ok();
+        let wanted = |path: &Path| !is_source || is_output(path, folder.is_static);
+        for path in crate::tree::list_wanted(&out, &wanted)? {
             copy(&out.join(&path), &staging.path().join(&path))?;
         }
     } else if out.is_file() {
@@ -164,6 +174,20 @@ fn collect(folder: &FolderRecipe, store: &ArtefactStore) -> Result<Built, BuildE
         precompress::add_siblings(staging.path())?;
     }
     finish(&staging, store)
+}
+
+/// Where the source folder itself is the output: what tools and people keep beside the files is not published, our own
+/// state and the app's file least of all. `.well-known` is there to be asked for (RFC 8615).
+fn is_output(path: &Path, is_static: bool) -> bool {
+    let Some(name) = path.file_name() else {
+        return true;
+    };
+    if name == ".plimsoll" || name == ".git" {
+        return false;
+    }
+    let is_hidden = name.as_encoded_bytes().starts_with(b".") && name != ".well-known";
+    let is_kept_back = is_hidden || name == "node_modules" || path == Path::new("plimsoll.toml");
+    !is_static || !is_kept_back
 }
 
 fn finish(staging: &Staging, store: &ArtefactStore) -> Result<Built, BuildError> {
@@ -258,6 +282,7 @@ mod tests {
                 &self.store,
                 &self.folder.path().join("cache/web.json"),
                 &mut |_| {},
+                &|| false,
             )
         }
     }
@@ -274,6 +299,38 @@ mod tests {
         let second = bench.build(script).unwrap();
         assert!(!second.unchanged);
         assert_ne!(first.digest, second.digest);
+    }
+
+    #[test]
+    fn a_source_folder_that_is_its_own_output_publishes_no_state_and_no_secret_of_its_tools() {
+        let bench = Bench::new();
+        for path in [
+            "index.html",
+            ".well-known/security.txt",
+            "plimsoll.toml",
+            ".env",
+            ".git/config",
+            ".plimsoll/state.json",
+            "node_modules/x/index.js",
+        ] {
+            bench.source(path, "x");
+        }
+        let socket = bench.folder.path().join("web/.plimsoll/socket");
+        let _socket = std::os::unix::net::UnixListener::bind(socket).unwrap();
+        let recipe = Recipe::Folder(FolderRecipe {
+            dir: bench.folder.path().join("web"),
+            run: vec![],
+            out: ".".into(),
+            is_static: true,
+        });
+        let cache = bench.folder.path().join("cache.json");
+        let built = build(&recipe, &bench.store, &cache, &mut |_| {}, &|| false).unwrap();
+        let mut files = crate::tree::list(&bench.store.path(&built.digest)).unwrap();
+        files.sort();
+        assert_eq!(
+            files,
+            [".well-known/security.txt", "index.html"].map(PathBuf::from)
+        );
     }
 
     #[test]

@@ -29,6 +29,9 @@ pub enum BuildError {
         /// Its last lines of output.
         tail: Vec<String>,
     },
+    /// Whoever wanted the build has said stop.
+    #[error("the build was stopped")]
+    Stopped,
     /// The build ran and left nothing where the app's file says.
     #[error("the build of `{}` left nothing at `{}`", dir.display(), out.display())]
     NoOutput {
@@ -84,6 +87,7 @@ impl BuildError {
             Self::NoSource(_)
             | Self::NoTool { .. }
             | Self::ToolFailed { .. }
+            | Self::Stopped
             | Self::NoOutput { .. }
             | Self::Unsupported { .. }
             | Self::TooLarge { .. } => true,

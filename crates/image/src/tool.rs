@@ -2,10 +2,14 @@
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::BuildError;
 
@@ -15,6 +19,10 @@ const TAIL_LINES: usize = 40;
 const MAX_LINE: u64 = 16 << 10;
 /// Lines that may wait for the listener before the tool has to.
 const QUEUE: usize = 256;
+/// How often a silent tool's listener is asked whether it still wants the result: below what a person notices.
+const LOOK: Duration = Duration::from_millis(100);
+/// From asking a tool to end to ending it: Cargo and npm need milliseconds.
+const GRACE: Duration = Duration::from_secs(5);
 
 /// Which stream a line came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,12 +31,16 @@ pub(crate) enum Stream {
     Err,
 }
 
-/// Runs `argv` in `dir` to its end. Every line of both streams goes to `on_line` as it comes.
+/// Runs `argv` in `dir` to its end, or until `stop` says so. Every line of both streams goes to `on_line` as it comes.
+///
+/// The tool leads a process group of its own, so that what it started ends with it, and so that Ctrl-C reaches it
+/// through us alone, once.
 pub(crate) fn run(
     argv: &[String],
     dir: &Path,
     env: &[(&str, String)],
     on_line: &mut dyn FnMut(Stream, &str),
+    stop: &dyn Fn() -> bool,
 ) -> Result<(), BuildError> {
     let (program, rest) = argv.split_first().ok_or_else(|| no_tool(""))?;
     let mut child = Command::new(program)
@@ -38,6 +50,7 @@ pub(crate) fn run(
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        .process_group(0)
         .spawn()
         .map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => no_tool(program),
@@ -56,7 +69,16 @@ pub(crate) fn run(
     ];
     drop(sender);
     let mut tail = VecDeque::new();
-    for (stream, line) in receiver {
+    loop {
+        if stop() {
+            end(&mut child);
+            return Err(BuildError::Stopped);
+        }
+        let (stream, line) = match receiver.recv_timeout(LOOK) {
+            Ok(found) => found,
+            Err(RecvTimeoutError::Timeout) => continue,
+            Err(RecvTimeoutError::Disconnected) => break,
+        };
         on_line(stream, &line);
         if tail.len() == TAIL_LINES {
             tail.pop_front();
@@ -77,6 +99,22 @@ pub(crate) fn run(
         status: status.to_string(),
         tail: tail.into(),
     })
+}
+
+/// Asks the tool's whole group to end, and ends it when it does not. Its readers end with the pipes.
+fn end(child: &mut Child) {
+    let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) else {
+        return;
+    };
+    // A group that is gone already is what we want.
+    let _ = kill_process_group(group, Signal::TERM);
+    let deadline = Instant::now() + GRACE;
+    while matches!(child.try_wait(), Ok(None)) && Instant::now() < deadline {
+        thread::sleep(Duration::from_millis(10));
+    }
+    // What outlived its leader goes too.
+    let _ = kill_process_group(group, Signal::KILL);
+    let _ = child.wait();
 }
 
 fn spawn_reader(
@@ -131,6 +169,7 @@ mod tests {
                 Stream::Out => out.push(line.to_owned()),
                 Stream::Err => err.push(line.to_owned()),
             },
+            &|| false,
         )
         .unwrap_err();
         assert_eq!(
@@ -152,15 +191,37 @@ mod tests {
             Path::new("/"),
             &[],
             &mut |_, line| longest = longest.max(line.len()),
+            &|| false,
         )
         .unwrap();
         assert_eq!(longest as u64, MAX_LINE);
     }
 
     #[test]
+    fn a_stopped_tool_takes_what_it_started_with_it() {
+        let heard = std::cell::RefCell::new(None);
+        let error = run(
+            &sh("sleep 1000 & echo $!; wait"),
+            Path::new("/"),
+            &[],
+            &mut |_, line| *heard.borrow_mut() = Some(line.to_owned()),
+            &|| heard.borrow().is_some(),
+        )
+        .unwrap_err();
+        assert!(matches!(error, BuildError::Stopped), "{error}");
+        let stat = format!("/proc/{}/stat", heard.into_inner().unwrap());
+        let deadline = Instant::now() + GRACE;
+        // An orphan that nobody reaps yet is dead all the same.
+        while std::fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z")) {
+            assert!(Instant::now() < deadline, "the tool's child lives");
+            thread::yield_now();
+        }
+    }
+
+    #[test]
     fn a_missing_tool_is_named_with_what_to_install() {
         let argv = ["plimsoll-no-such-tool".to_owned()];
-        let error = run(&argv, Path::new("/"), &[], &mut |_, _| {}).unwrap_err();
+        let error = run(&argv, Path::new("/"), &[], &mut |_, _| {}, &|| false).unwrap_err();
         assert!(
             error.to_string().contains("plimsoll-no-such-tool"),
             "{error}"

@@ -88,6 +88,14 @@ impl Tree {
 
 /// Paths of all regular files below `root`, relative to it.
 pub(crate) fn list(root: &Path) -> Result<Vec<PathBuf>, BuildError> {
+    list_wanted(root, &|_| true)
+}
+
+/// The same without what is not `wanted`, which is not looked at.
+pub(crate) fn list_wanted(
+    root: &Path,
+    wanted: &dyn Fn(&Path) -> bool,
+) -> Result<Vec<PathBuf>, BuildError> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::new()];
     while let Some(folder) = folders.pop() {
@@ -95,6 +103,9 @@ pub(crate) fn list(root: &Path) -> Result<Vec<PathBuf>, BuildError> {
         for entry in fs::read_dir(&absolute).map_err(BuildError::io("list", &absolute))? {
             let entry = entry.map_err(BuildError::io("list", &absolute))?;
             let path = folder.join(entry.file_name());
+            if !wanted(&path) {
+                continue;
+            }
             let kind = entry
                 .file_type()
                 .map_err(BuildError::io("look at", root.join(&path)))?;
