@@ -20,6 +20,7 @@ mod ports;
 mod probe;
 mod release;
 mod resources;
+mod schema;
 pub mod secrets;
 mod seed;
 pub mod settings;

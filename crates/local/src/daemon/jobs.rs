@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use plimsoll_deploy::{Fault, ReleaseId};
+use plimsoll_deploy::{Fault, ReleaseId, SchemaRange};
 use plimsoll_supervisor::logs::{self, Stream as Captured};
 use plimsoll_supervisor::order::Order;
 use plimsoll_supervisor::{JobExit, ProcessStatus};
@@ -10,9 +10,9 @@ use plimsoll_supervisor::{JobExit, ProcessStatus};
 use super::world::World;
 use crate::LocalError;
 use crate::control::wire::JobKind;
-use crate::error::Refusal;
+use crate::error::{Refusal, chain};
 use crate::event::{Event, LogLine, Stream};
-use crate::seed;
+use crate::{schema, seed};
 
 /// Lines of output that explain a failure.
 const EXPLAIN_LINES: usize = 15;
@@ -59,9 +59,12 @@ pub(crate) async fn of_service(
     let ended = run(world, order, Duration::from_millis(within), what).await?;
     let key = (release.clone(), service.to_owned());
     match job {
-        JobKind::Migrate => world.ask(|intent| {
-            intent.migrated.insert(key);
-        }),
+        JobKind::Migrate => {
+            remember_schema(world, release, service).await;
+            world.ask(|intent| {
+                intent.migrated.insert(key);
+            })
+        }
         JobKind::Seed => {
             seed::keep(&world.documents.store, service, &standard_output(&ended))?;
             forget_output(world, &format!("seed-{service}-"));
@@ -70,6 +73,51 @@ pub(crate) async fn of_service(
             })
         }
     }
+}
+
+/// Asks the program of a service which migrations it can run on, and keeps the answer with the release. A program
+/// that does not say it is no reason to stop a deploy: nothing is decided by it yet.
+async fn remember_schema(world: &World, release: &ReleaseId, service: &str) {
+    let asked = schema_of(world, release, service).await;
+    let kept = asked.and_then(|range| match range {
+        Some(range) => schema::keep(&world.documents.env, release, service, range),
+        None => Ok(()),
+    });
+    if let Err(error) = kept {
+        let message = format!(
+            "what schema {service} can run on is not known: {}",
+            chain(&error)
+        );
+        world.tell(Event::Warning { message });
+    }
+}
+
+async fn schema_of(
+    world: &World,
+    release: &ReleaseId,
+    service: &str,
+) -> Result<Option<SchemaRange>, LocalError> {
+    let kept = world.documents.release(release)?;
+    let orders = world.documents.program(&kept, service)?;
+    let Some(spec) = orders
+        .program
+        .migrate
+        .as_ref()
+        .filter(|spec| !spec.status.is_empty())
+    else {
+        return Ok(None);
+    };
+    let order = orders.job("schema", &spec.status)?;
+    let within = Duration::from_millis(spec.within_ms);
+    let ended = run(world, order, within, "the question for the schema").await?;
+    let range = schema::parse(&standard_output(&ended));
+    range.map(Some).ok_or_else(|| {
+        LocalError::Refused(Refusal {
+            message: format!("`{}` printed something else", spec.status.join(" ")),
+            hint: Some(r#"it prints {"head":"0007","compatible_from":"0005"}"#.to_owned()),
+            fault: Fault::App,
+        })
+    })
 }
 
 /// Removes what was captured of a program that printed passwords: they are kept encrypted, and nowhere else.

@@ -161,7 +161,7 @@ fn event(notice: &Notice) -> Event {
     let (kind, name) = match notice.id.strip_prefix("resource-") {
         Some(name) => (ProcessKind::Resource, name.to_owned()),
         None if notice.id == crate::orders::keeper::ID => (ProcessKind::Keeper, notice.id.clone()),
-        None if ["migrate-", "seed-", "prepare-"]
+        None if ["migrate-", "schema-", "seed-", "prepare-"]
             .iter()
             .any(|job| notice.id.starts_with(job)) =>
         {

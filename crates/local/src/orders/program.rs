@@ -88,6 +88,7 @@ impl ProgramOrders<'_> {
                 "PLIMSOLL_RELEASE".to_owned(),
                 self.kept.release.id.to_string(),
             ),
+            ("BUILD_ID".to_owned(), self.build()),
         ]);
         for (name, need) in &self.program.needs {
             if need.by == SecretMeans::File {
@@ -126,6 +127,12 @@ impl ProgramOrders<'_> {
         // What the file says wins over what we think.
         env.extend(self.program.env.clone());
         env
+    }
+
+    /// What a program says when it is asked which build it is. No part of the revision: a replica that two releases
+    /// share names the one that brought it.
+    fn build(&self) -> String {
+        format!("{}/{}", self.kept.release.id, self.program.artefact.short())
     }
 
     fn binds(&self) -> Result<Vec<Bind>, LocalError> {
