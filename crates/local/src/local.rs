@@ -104,7 +104,7 @@ impl Local {
         let _lock = self.env.lock_for_change()?;
         let kept = self.release(request)?;
         release::keep(&self.env, &kept)?;
-        let mut client = self.supervisor(sink)?;
+        let mut client = self.current(sink)?;
         let mut target = LocalTarget {
             client: &mut client,
             deadline: self.settings.deadline,
@@ -130,10 +130,10 @@ impl Local {
         let _lock = self.env.lock_for_change()?;
         let kept = self.release(request)?;
         release::keep(&self.env, &kept)?;
-        let mut client = self.supervisor(sink)?;
+        let mut client = self.current(sink)?;
         let mut executor = Executor::open(&self.env.journal(), self.settings.crash)?;
         if let Some(undone) = self.settle(&mut executor, &kept.release.id, (&mut client, sink))? {
-            return self.outcome(&kept, undone, (&mut client, began));
+            return self.finish(&kept, undone, (client, began), sink);
         }
         let observed = LocalTarget {
             client: &mut client,
@@ -151,28 +151,38 @@ impl Local {
             Ending::InForce if waits => Ending::Unchanged,
             other => other,
         };
-        self.outcome(&kept, ending, (&mut client, began))
+        self.finish(&kept, ending, (client, began), sink)
     }
 
     /// Every process of ours. Works without a supervisor too, and then says what it finds.
     pub fn status(&self) -> Result<Status, LocalError> {
-        match Client::connect(&self.env, &self.settings.tool_version, &self.cancel) {
-            Ok(mut client) => status_of(&mut client),
-            Err(LocalError::Connect(_)) => {
+        let asked = Client::connect(&self.env, &self.settings.tool_version, &self.cancel)
+            .and_then(|mut client| status_of(&mut client));
+        match asked {
+            // Nobody listens there, or somebody who is dying.
+            Err(LocalError::Connect(_) | LocalError::Lost(_)) => {
                 crate::unattended::status(&self.env, &self.app, &self.environment, &self.instance)
             }
-            Err(error) => Err(error),
+            answered => answered,
         }
     }
 
-    /// Lines of output, those of the past first, then, with `follow`, those to come until the caller cancels.
+    /// Lines of output, those of the past first, then, with `follow`, those to come until the caller cancels. Without
+    /// a living supervisor the files are read; following then ends when nothing of ours runs any more.
     pub fn logs(
         &self,
         filter: LogFilter,
         follow: bool,
         on_line: &mut dyn FnMut(LogLine),
     ) -> Result<(), LocalError> {
-        let mut client = Client::connect(&self.env, &self.settings.tool_version, &self.cancel)?;
+        let connected = Client::connect(&self.env, &self.settings.tool_version, &self.cancel);
+        let mut client = match connected {
+            Ok(client) => client,
+            Err(LocalError::Connect(_) | LocalError::Lost(_)) => {
+                return crate::output::read(&self.env, &filter, (follow, &self.cancel), on_line);
+            }
+            Err(error) => return Err(error),
+        };
         let mut pass_on = |event| {
             if let Event::Output(line) = event {
                 on_line(line);
@@ -191,7 +201,7 @@ impl Local {
         sink: &mut Sink<'_>,
     ) -> Result<(), LocalError> {
         let _lock = self.env.lock_for_change()?;
-        let mut client = self.supervisor(sink)?;
+        let mut client = self.current(sink)?;
         let observed = LocalTarget {
             client: &mut client,
             deadline: self.settings.deadline,
@@ -244,12 +254,7 @@ impl Local {
         let deaf = Cancel::new();
         if self.env.state_file().exists() {
             let mut client = start::supervisor(&self.env, &self.daemon_file(), &deaf, sink)?;
-            let pid = client.welcome().pid;
-            match client.call(Verb::Shutdown, Some(SHUTDOWN), sink) {
-                Ok(_) | Err(LocalError::Lost(_)) => {}
-                Err(error) => return Err(error),
-            }
-            start::ensure_gone(&self.env, pid)?;
+            self.shut_down(&mut client, sink)?;
         }
         match data {
             Data::Keep => Ok(()),
@@ -257,12 +262,27 @@ impl Local {
         }
     }
 
+    fn shut_down(&self, client: &mut Client, sink: &mut Sink<'_>) -> Result<(), LocalError> {
+        let pid = client.welcome().pid;
+        match client.call(Verb::Shutdown, Some(SHUTDOWN), sink) {
+            Ok(_) | Err(LocalError::Lost(_)) => {}
+            Err(error) => return Err(error),
+        }
+        start::ensure_gone(&self.env, pid)
+    }
+
     fn is_down(&self) -> Result<bool, LocalError> {
         Ok(crate::daemon::intent::Intent::load(&self.env)?.is_idle())
     }
 
+    /// A supervisor of whatever build lives, or a new one.
     fn supervisor(&self, sink: &mut Sink<'_>) -> Result<Client, LocalError> {
         start::supervisor(&self.env, &self.daemon_file(), &self.cancel, sink)
+    }
+
+    /// A supervisor of this very build.
+    fn current(&self, sink: &mut Sink<'_>) -> Result<Client, LocalError> {
+        start::supervisor_of_this_build(&self.env, &self.daemon_file(), &self.cancel, sink)
     }
 
     fn daemon_file(&self) -> DaemonFile {
@@ -306,14 +326,21 @@ impl Local {
         })
     }
 
-    fn outcome(
+    /// The outcome. A deploy that was taken back to where nothing runs leaves no supervisor behind either.
+    fn finish(
         &self,
         kept: &Kept,
         ending: Ending,
-        (client, began): (&mut Client, Instant),
+        (mut client, began): (Client, Instant),
+        sink: &mut Sink<'_>,
     ) -> Result<Outcome, LocalError> {
-        let status = status_of(client)?;
+        let status = status_of(&mut client)?;
+        let stopped = matches!(ending, Ending::Undone { .. }) && self.is_down()?;
+        if stopped {
+            self.shut_down(&mut client, sink)?;
+        }
         Ok(Outcome {
+            stopped,
             release: kept.release.id.clone(),
             ending,
             urls: status.urls,

@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 /// Lines that were written before: enough to fill some screens, few enough for one answer each.
 pub const TAIL_DEFAULT: u32 = 200;
 
+/// Lines of the past that may be asked for, per process: some megabytes of a terminal's memory.
+pub const TAIL_MAX: u32 = 10_000;
+
 /// Which lines are wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogFilter {

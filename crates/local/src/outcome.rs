@@ -29,6 +29,8 @@ pub struct Outcome {
     pub release: ReleaseId,
     /// What became of it.
     pub ending: Ending,
+    /// Nothing ran before a deploy that was undone, so nothing was left running: no process of ours lives.
+    pub stopped: bool,
     /// Where people and programs reach the app.
     pub urls: Vec<String>,
     /// Logins of the development data; empty where none was asked for.

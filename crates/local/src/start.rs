@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::control::client::{Cancel, Client};
 use crate::event::{Event, Sink};
-use crate::{EnvDir, LocalError};
+use crate::{EnvDir, LocalError, replace};
 
 /// The verb of the daemon.
 pub(crate) const VERB: &str = "__supervisor";
@@ -82,6 +82,20 @@ pub(crate) fn supervisor(
     };
     let client = wait(env, &daemon.tool_version, cancel, started)?;
     Ok(attached(client, true, sink))
+}
+
+/// As [`supervisor`], but a daemon of another build of this tool gives way first, and what it runs goes on. For
+/// commands that change something; one that only follows must not undo an upgrade that happened since.
+pub(crate) fn supervisor_of_this_build(
+    env: &EnvDir,
+    daemon: &DaemonFile,
+    cancel: &Cancel,
+    sink: &mut Sink<'_>,
+) -> Result<Client, LocalError> {
+    if let Ok(client) = Client::connect(env, &daemon.tool_version, cancel) {
+        replace::unless_same(env, client, daemon)?;
+    }
+    supervisor(env, daemon, cancel, sink)
 }
 
 fn attached(client: Client, started: bool, sink: &mut Sink<'_>) -> Client {

@@ -92,15 +92,26 @@ fn describe(shim: &Shim) -> ProcessStatus {
     }
 }
 
-/// The records of this boot.
-fn shims(env: &EnvDir) -> Vec<Shim> {
-    let boot = process::boot_id().unwrap_or_default();
+/// Whether any process of ours lives.
+pub(crate) fn anything_lives(env: &EnvDir) -> bool {
+    shims(env).iter().any(|shim| shim.process.is_alive())
+}
+
+/// The directories of every start that is remembered.
+pub(crate) fn starts(env: &EnvDir) -> Vec<PathBuf> {
     let mut dirs: Vec<PathBuf> = vec![env.path().join("keeper")];
     if let Ok(entries) = std::fs::read_dir(env.path().join("replicas")) {
         dirs.extend(entries.filter_map(Result::ok).map(|entry| entry.path()));
     }
     dirs.sort();
-    dirs.into_iter()
+    dirs
+}
+
+/// The records of this boot.
+fn shims(env: &EnvDir) -> Vec<Shim> {
+    let boot = process::boot_id().unwrap_or_default();
+    starts(env)
+        .into_iter()
         .filter_map(|dir| state::load::<Shim>(&dir.join("shim.json"), SHIM).ok())
         .filter(|shim| shim.boot_id == boot)
         .collect()

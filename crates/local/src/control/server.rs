@@ -172,6 +172,7 @@ async fn dispatch(world: Arc<World>, verb: Verb) -> Result<Answer, LocalError> {
         Verb::Route { release } => edge::route(&world, release.as_ref()).await?,
         Verb::Commit { release } => steps::commit(&world, release)?,
         Verb::Shutdown => shutdown::run(&world).await?,
+        Verb::HandOver => world.over.notify_one(),
         Verb::Status | Verb::Observe | Verb::Follow | Verb::Logs { .. } => {}
     }
     Ok(Answer::Nothing)
@@ -195,6 +196,7 @@ async fn look(world: &World, verb: Verb) -> Result<Answer, LocalError> {
         | Verb::Scale { .. }
         | Verb::Route { .. }
         | Verb::Commit { .. }
-        | Verb::Shutdown => Ok(Answer::Nothing),
+        | Verb::Shutdown
+        | Verb::HandOver => Ok(Answer::Nothing),
     }
 }

@@ -109,6 +109,8 @@ pub(crate) enum Verb {
     },
     /// Ends everything in order, then the daemon.
     Shutdown,
+    /// Ends the daemon alone, when no change is under way: what it runs goes on and is adopted by the next one.
+    HandOver,
 }
 
 /// Which program that runs to its end.
@@ -132,7 +134,8 @@ impl Verb {
             | Self::Scale { .. }
             | Self::Route { .. }
             | Self::Commit { .. }
-            | Self::Shutdown => true,
+            | Self::Shutdown
+            | Self::HandOver => true,
         }
     }
 }

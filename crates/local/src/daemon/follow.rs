@@ -17,12 +17,10 @@ use super::world::World;
 use crate::control::server::{pass_on, send};
 use crate::control::wire::{Answer, Reply};
 use crate::event::Event;
-use crate::logs::LogFilter;
+use crate::logs::{LogFilter, TAIL_MAX};
 
 /// Between two reads of what was captured: a person sees no delay.
 const LOOK: Duration = Duration::from_millis(200);
-/// Lines of the past that may be asked for, per process.
-const TAIL_MAX: u32 = 10_000;
 
 /// Events until the caller hangs up or everything is over.
 pub(crate) async fn events(world: &Arc<World>, stream: &mut UnixStream) -> Result<(), FrameError> {

@@ -5,7 +5,7 @@ mod project;
 
 use std::time::{Duration, Instant};
 
-use plimsoll_local::{Data, Ending, Event, Phase, ProcessKind, ProcessState};
+use plimsoll_local::{Data, Ending, Event, LogFilter, Phase, ProcessKind, ProcessState};
 use plimsoll_stdx::process::ProcessId;
 use project::{Project, Spec, kill, wait};
 use rustix::process::Signal;
@@ -191,10 +191,110 @@ fn output_of_replicas_can_be_read() {
         return;
     };
     project.up();
-    let mut lines = Vec::new();
-    let filter = plimsoll_local::LogFilter::default();
-    project
-        .local
-        .logs(filter, false, &mut |line| lines.push(line.source))
-        .unwrap();
+    let lines = || {
+        let mut lines = Vec::new();
+        let filter = LogFilter {
+            names: vec!["api".into()],
+            ..LogFilter::default()
+        };
+        project
+            .local
+            .logs(filter, false, &mut |line| {
+                assert!(!line.at.is_empty());
+                lines.push((line.source, line.text));
+            })
+            .unwrap();
+        lines.sort();
+        lines
+    };
+    let attended = lines();
+    let sources: Vec<&str> = attended.iter().map(|(source, _)| source.as_str()).collect();
+    assert_eq!(sources, ["api-1", "api-2"], "{attended:?}");
+    assert!(
+        attended
+            .iter()
+            .all(|(_, text)| text.starts_with("serves on "))
+    );
+
+    kill(project.pids(ProcessKind::Supervisor)[0]);
+    wait("the supervisor's end", || {
+        project.phase() == Phase::Unattended
+    });
+    assert_eq!(lines(), attended, "the files say the same");
+    project.local.down(Data::Keep, &mut |_| {}).unwrap();
+    assert_eq!(lines(), attended, "and go on saying it when all is down");
+}
+
+#[test]
+fn a_replica_knows_its_build_and_a_release_its_schema() {
+    let Some(project) = Project::new(&Spec::with_resources()) else {
+        return;
+    };
+    let release = project.up().release;
+    let build = project.get("/build");
+    let (id, artefact) = build.split_once('/').unwrap();
+    assert_eq!(id, release.as_str());
+    assert_eq!(artefact.len(), 12, "{build}");
+    let schema = project.read(&format!("releases/{release}/schema.json"));
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    let span = serde_json::json!({"head": "0007", "compatible_from": "0005"});
+    assert_eq!(schema["services"]["api"], span, "{schema}");
+    assert_eq!(project.up().ending, Ending::Unchanged, "and keeps its name");
+}
+
+#[test]
+fn a_supervisor_of_another_build_gives_way_and_nothing_restarts() {
+    let Some(mut project) = Project::new(&Spec::plain()) else {
+        return;
+    };
+    project.up();
+    let replicas = project.pids(ProcessKind::Replica);
+    let gateway = project.pids(ProcessKind::Gateway);
+    let daemon = |project: &Project| project.pids(ProcessKind::Supervisor)[0];
+    let first = daemon(&project);
+    assert_eq!(project.up().ending, Ending::Unchanged);
+    assert_eq!(daemon(&project), first, "the same build stays");
+
+    project.upgrade_tool();
+    let mut adopted = 0;
+    let outcome = project.up_with(&mut |event| {
+        if let Event::Attached { adopted: count, .. } = event {
+            adopted = count;
+        }
+    });
+    assert_eq!(outcome.ending, Ending::Unchanged, "{outcome:?}");
+    assert_eq!(adopted, 3, "two replicas and the keeper");
+    let second = daemon(&project);
+    assert_ne!(second, first);
+    assert!(!ProcessId::of(first).is_ok_and(ProcessId::is_alive));
+    assert_eq!(project.pids(ProcessKind::Replica), replicas);
+    assert_eq!(project.pids(ProcessKind::Gateway), gateway);
+    assert!(!project.get("/").is_empty());
+}
+
+#[test]
+fn a_first_deploy_that_is_undone_leaves_nothing_running() {
+    let Some(project) = Project::new(&Spec {
+        command: "fail",
+        ..Spec::plain()
+    }) else {
+        return;
+    };
+    let mut daemon = 0;
+    let outcome = project.up_with(&mut |event| {
+        if let Event::Attached { pid, .. } = event {
+            daemon = pid;
+        }
+    });
+    assert!(
+        matches!(outcome.ending, Ending::Undone { .. }),
+        "{outcome:?}"
+    );
+    assert!(outcome.stopped);
+    assert!(!ProcessId::of(daemon).is_ok_and(ProcessId::is_alive));
+    let status = project.local.status().unwrap();
+    assert_eq!(status.phase, Phase::Down, "{status:?}");
+    assert_eq!(status.processes, []);
+    assert_eq!(project.sockets(), Vec::<String>::new());
+    assert_eq!(project.up_bundle(&Spec::plain()).ending, Ending::InForce);
 }

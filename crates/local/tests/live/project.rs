@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use plimsoll_bundle::Digest;
@@ -22,6 +22,7 @@ use plimsoll_local::{
 use plimsoll_stdx::process::ProcessId;
 use rustix::process::Signal;
 
+pub(crate) const FIXTURE: &str = env!("CARGO_BIN_EXE_plimsoll-local-fixture");
 /// Whatever is waited for in a test comes within this or never.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -41,6 +42,9 @@ pub(crate) fn kill(pid: u32) {
 pub(crate) struct Spec {
     pub(crate) command: &'static str,
     pub(crate) resources: bool,
+    /// What its replicas answer to `/release`.
+    pub(crate) release: &'static str,
+    pub(crate) replicas: u32,
 }
 
 impl Spec {
@@ -48,13 +52,15 @@ impl Spec {
         Self {
             command: "serve",
             resources: false,
+            release: "one",
+            replicas: 2,
         }
     }
 
     pub(crate) fn with_resources() -> Self {
         Self {
-            command: "serve",
             resources: true,
+            ..Self::plain()
         }
     }
 }
@@ -65,6 +71,19 @@ pub(crate) struct Project {
     pub(crate) port: u16,
     artefact: Digest,
     spec: Spec,
+    upgrades: u8,
+}
+
+fn open(dir: &Path, tool: PathBuf) -> Local {
+    let settings = Settings {
+        tool,
+        tool_version: "0.1.0".into(),
+        key_file: dir.join("key"),
+        runtime_dir: dir.join("run"),
+        deadline: Duration::from_mins(1),
+        crash: None,
+    };
+    Local::open(dir, "shop", "development", settings).unwrap()
 }
 
 impl Project {
@@ -83,20 +102,12 @@ impl Project {
             }
         }
         let dir = tempfile::tempdir().unwrap();
-        let settings = Settings {
-            tool: env!("CARGO_BIN_EXE_plimsoll-local-fixture").into(),
-            tool_version: "0.1.0".into(),
-            key_file: dir.path().join("key"),
-            runtime_dir: dir.path().join("run"),
-            deadline: Duration::from_mins(1),
-            crash: None,
-        };
-        let local = Local::open(dir.path(), "shop", "development", settings).unwrap();
+        let local = open(dir.path(), FIXTURE.into());
         let artefact = Digest::of(b"fixture");
         let folder = local.state().images().join(artefact.hex());
         std::fs::create_dir_all(&folder).unwrap();
         let program = folder.join("fixture");
-        std::fs::copy(env!("CARGO_BIN_EXE_plimsoll-local-fixture"), &program).unwrap();
+        std::fs::copy(FIXTURE, &program).unwrap();
         for path in [&folder, &program] {
             std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
         }
@@ -112,6 +123,7 @@ impl Project {
             port,
             artefact,
             spec,
+            upgrades: 0,
         })
     }
 
@@ -129,6 +141,24 @@ impl Project {
                     error.hint()
                 )
             })
+    }
+
+    /// The tool is another build from now on.
+    pub(crate) fn upgrade_tool(&mut self) {
+        self.upgrades += 1;
+        let program = self.dir.path().join(format!("tool-{}", self.upgrades));
+        let mut bytes = std::fs::read(FIXTURE).unwrap();
+        // What stands behind the last section changes nothing but the bytes.
+        bytes.extend(self.upgrades.to_be_bytes());
+        std::fs::write(&program, bytes).unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+        self.local = open(self.dir.path(), program);
+    }
+
+    /// A file of the environment.
+    pub(crate) fn read(&self, path: &str) -> String {
+        let env = self.local.state().path().join("env/development");
+        std::fs::read_to_string(env.join(path)).unwrap()
     }
 
     pub(crate) fn up_bundle(&self, spec: &Spec) -> Outcome {
@@ -229,7 +259,7 @@ impl Project {
         let command = |verb: &str| vec!["/app/fixture".to_owned(), verb.to_owned()];
         let migrate = MigrateSpec {
             command: command("migrate"),
-            status: Vec::new(),
+            status: command("schema"),
             lock_timeout_ms: 5000,
             within_ms: 20_000,
         };
@@ -244,7 +274,7 @@ impl Project {
         ProgramSpec {
             artefact: self.artefact.clone(),
             command: command(spec.command),
-            env: BTreeMap::new(),
+            env: BTreeMap::from([("RELEASE".into(), spec.release.into())]),
             ports: BTreeMap::from([("http".into(), 2000), ("metrics".into(), 9091)]),
             needs: if spec.resources {
                 needs()
@@ -264,7 +294,7 @@ impl Project {
             scale: ScaleSpec {
                 min: 1,
                 max: 4,
-                initial: 2,
+                initial: spec.replicas,
                 cpu_target: None,
                 memory_target: None,
             },
