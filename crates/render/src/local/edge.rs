@@ -99,9 +99,16 @@ fn gateway_service(found: &app::Service) -> GatewayService {
     }
 }
 
+/// A route without hosts answers whatever name it is asked by, and here these are the ones.
+const OWN_NAMES: [&str; 3] = ["localhost", "*.localhost", "127.0.0.1"];
+
 fn tls(app: &App) -> TlsSpec {
-    let names: BTreeSet<&String> = app.routes.values().flat_map(|route| &route.hosts).collect();
+    let hosts = app.routes.values().flat_map(|route| &route.hosts);
+    let mut names: BTreeSet<String> = hosts.cloned().collect();
     let tls = &app.edge.tls;
+    if tls.issuer == app::Issuer::Local && app.routes.values().any(|route| route.hosts.is_empty()) {
+        names.extend(OWN_NAMES.map(str::to_owned));
+    }
     TlsSpec {
         min: match tls.min {
             app::TlsVersion::V1_2 => TlsVersion::V1_2,
@@ -112,7 +119,7 @@ fn tls(app: &App) -> TlsSpec {
             app::Issuer::Acme => TlsIssuer::Acme,
             app::Issuer::Files => TlsIssuer::Files,
         },
-        names: names.into_iter().cloned().collect(),
+        names: names.into_iter().collect(),
         redirect: tls.redirect,
     }
 }
