@@ -1,6 +1,8 @@
 //! A whole environment on this machine: real processes, real PostgreSQL and Redis where they are installed.
 
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod project;
 
 use std::time::{Duration, Instant};

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 
 use plimsoll_bundle::Digest;
 use plimsoll_bundle::local::{
-    Check, CommandSpec, Destination, DrainSpec, GatewayService, GatewayTable, Header, HealthSpec,
-    Limits, Listeners, LocalBundle, LogSpec, MigrateSpec, NeedSpec, PostgresSpec, Probe,
-    ProgramSpec, RedisClass, RedisSpec, ResourceSpec, RouteSpec, ScaleSpec, SecretMeans,
+    Check, CommandSpec, Destination, DrainSpec, GatewayService, GatewayTable, Header, HeaderValue,
+    HealthSpec, Limits, Listeners, LocalBundle, LogSpec, MigrateSpec, NeedSpec, PostgresSpec,
+    Probe, ProgramSpec, RedisClass, RedisSpec, ResourceSpec, RouteSpec, ScaleSpec, SecretMeans,
     SecretSpec, ServiceSpec, TlsIssuer, TlsSpec, TlsVersion,
 };
 use plimsoll_deploy::Strategy;
@@ -20,6 +20,7 @@ use plimsoll_local::{
     SecretPlan, Settings,
 };
 use plimsoll_stdx::process::ProcessId;
+use plimsoll_store::CrashPoint;
 use rustix::process::Signal;
 
 pub(crate) const FIXTURE: &str = env!("CARGO_BIN_EXE_plimsoll-local-fixture");
@@ -36,6 +37,24 @@ pub(crate) fn wait(what: &str, mut done: impl FnMut() -> bool) {
 
 pub(crate) fn kill(pid: u32) {
     ProcessId::of(pid).unwrap().signal(Signal::KILL).unwrap();
+}
+
+/// A request through the gateway.
+pub(crate) fn get(port: u16, path: &str) -> String {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+    text.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+fn artefact() -> Digest {
+    Digest::of(b"fixture")
 }
 
 /// What differs between the apps of the tests.
@@ -66,7 +85,9 @@ impl Spec {
 }
 
 pub(crate) struct Project {
-    dir: tempfile::TempDir,
+    dir: PathBuf,
+    /// Whose end is the project's end; nothing where somebody else has it.
+    owned: Option<tempfile::TempDir>,
     pub(crate) local: Local,
     pub(crate) port: u16,
     artefact: Digest,
@@ -74,14 +95,14 @@ pub(crate) struct Project {
     upgrades: u8,
 }
 
-fn open(dir: &Path, tool: PathBuf) -> Local {
+fn open(dir: &Path, tool: PathBuf, crash: Option<CrashPoint>) -> Local {
     let settings = Settings {
         tool,
         tool_version: "0.1.0".into(),
         key_file: dir.join("key"),
         runtime_dir: dir.join("run"),
         deadline: Duration::from_mins(1),
-        crash: None,
+        crash,
     };
     Local::open(dir, "shop", "development", settings).unwrap()
 }
@@ -102,8 +123,8 @@ impl Project {
             }
         }
         let dir = tempfile::tempdir().unwrap();
-        let local = open(dir.path(), FIXTURE.into());
-        let artefact = Digest::of(b"fixture");
+        let local = open(dir.path(), FIXTURE.into(), None);
+        let artefact = artefact();
         let folder = local.state().images().join(artefact.hex());
         std::fs::create_dir_all(&folder).unwrap();
         let program = folder.join("fixture");
@@ -118,7 +139,8 @@ impl Project {
             .port();
         let spec = Spec { ..*spec };
         Some(Self {
-            dir,
+            dir: dir.path().to_owned(),
+            owned: Some(dir),
             local,
             port,
             artefact,
@@ -127,13 +149,38 @@ impl Project {
         })
     }
 
+    /// A project that is another process's, in a process that dies at `crash`.
+    pub(crate) fn of_another(dir: &Path, port: u16, crash: CrashPoint) -> Self {
+        Self {
+            dir: dir.to_owned(),
+            owned: None,
+            local: open(dir, FIXTURE.into(), Some(crash)),
+            port,
+            artefact: artefact(),
+            spec: Spec::plain(),
+            upgrades: 0,
+        }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.dir
+    }
+
     pub(crate) fn up(&self) -> Outcome {
         self.up_with(&mut |_| {})
     }
 
     pub(crate) fn up_with(&self, sink: &mut dyn FnMut(Event)) -> Outcome {
+        self.up_spec(&self.spec, sink)
+    }
+
+    pub(crate) fn up_bundle(&self, spec: &Spec) -> Outcome {
+        self.up_spec(spec, &mut |_| {})
+    }
+
+    pub(crate) fn up_spec(&self, spec: &Spec, sink: &mut dyn FnMut(Event)) -> Outcome {
         self.local
-            .deploy(&self.request(&self.spec), sink)
+            .deploy(&self.request(spec), sink)
             .unwrap_or_else(|error| {
                 panic!(
                     "{} ({:?})",
@@ -146,13 +193,13 @@ impl Project {
     /// The tool is another build from now on.
     pub(crate) fn upgrade_tool(&mut self) {
         self.upgrades += 1;
-        let program = self.dir.path().join(format!("tool-{}", self.upgrades));
+        let program = self.dir.join(format!("tool-{}", self.upgrades));
         let mut bytes = std::fs::read(FIXTURE).unwrap();
         // What stands behind the last section changes nothing but the bytes.
         bytes.extend(self.upgrades.to_be_bytes());
         std::fs::write(&program, bytes).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-        self.local = open(self.dir.path(), program);
+        self.local = open(&self.dir, program, None);
     }
 
     /// A file of the environment.
@@ -161,23 +208,9 @@ impl Project {
         std::fs::read_to_string(env.join(path)).unwrap()
     }
 
-    pub(crate) fn up_bundle(&self, spec: &Spec) -> Outcome {
-        self.local.deploy(&self.request(spec), &mut |_| {}).unwrap()
-    }
-
     /// A request through the gateway.
     pub(crate) fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
-        stream
-            .set_read_timeout(Some(Duration::from_secs(10)))
-            .unwrap();
-        let request =
-            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        assert!(text.starts_with("HTTP/1.1 200"), "{text}");
-        text.split_once("\r\n\r\n").unwrap().1.to_owned()
+        get(self.port, path)
     }
 
     pub(crate) fn pids(&self, kind: ProcessKind) -> Vec<u32> {
@@ -205,7 +238,7 @@ impl Project {
     /// Every socket file in the project.
     pub(crate) fn sockets(&self) -> Vec<String> {
         let mut found = Vec::new();
-        let mut open = vec![self.dir.path().to_owned()];
+        let mut open = vec![self.dir.clone()];
         while let Some(dir) = open.pop() {
             for entry in std::fs::read_dir(&dir).unwrap().map(Result::unwrap) {
                 let kind = entry.file_type().unwrap();
@@ -251,7 +284,7 @@ impl Project {
                 BTreeMap::new()
             },
             jobs: BTreeMap::new(),
-            gateway: self.table(GatewayService { readiness, drain }),
+            gateway: self.table(GatewayService { readiness, drain }, spec.release),
         }
     }
 
@@ -320,7 +353,12 @@ impl Project {
         }
     }
 
-    fn table(&self, api: GatewayService) -> GatewayTable {
+    fn table(&self, api: GatewayService, release: &str) -> GatewayTable {
+        let header = HeaderValue {
+            name: "x-table".into(),
+            value: release.into(),
+            tls_only: false,
+        };
         let route = RouteSpec {
             name: "all".into(),
             hosts: vec!["localhost".into()],
@@ -357,7 +395,7 @@ impl Project {
                 names: vec!["localhost".into()],
                 redirect: false,
             },
-            headers: Vec::new(),
+            headers: vec![header],
             compress: Vec::new(),
             limits: BTreeMap::new(),
             routes: vec![route],
@@ -373,6 +411,9 @@ impl Project {
 impl Drop for Project {
     fn drop(&mut self) {
         // The directory goes next: nothing may run in it.
+        if self.owned.is_none() {
+            return;
+        }
         let _ = self.local.down(Data::Keep, &mut |_| {});
     }
 }
