@@ -26,6 +26,9 @@ pub struct Built {
     pub unchanged: bool,
 }
 
+/// Who hears the tools' lines, and who says that they shall stop.
+type Watch<'a> = (&'a mut dyn FnMut(&str), &'a dyn Fn() -> bool);
+
 /// Remembers which source gave which artefact.
 #[derive(Debug, Serialize, Deserialize)]
 struct Remembered {
@@ -133,7 +136,7 @@ fn build_folder(
     folder: &FolderRecipe,
     store: &ArtefactStore,
     cache: &Path,
-    (listen, stop): (&mut dyn FnMut(&str), &dyn Fn() -> bool),
+    (listen, stop): Watch<'_>,
 ) -> Result<Built, BuildError> {
     let inputs = inputs::fingerprint(&folder.dir, &folder.out, &folder.run)?;
     if let Some(built) = inputs

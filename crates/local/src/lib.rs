@@ -29,6 +29,7 @@ pub mod settings;
 mod start;
 pub mod state;
 pub mod status;
+mod sweep;
 mod target;
 mod unattended;
 

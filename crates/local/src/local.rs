@@ -268,7 +268,8 @@ impl Local {
             Ok(_) | Err(LocalError::Lost(_)) => {}
             Err(error) => return Err(error),
         }
-        start::ensure_gone(&self.env, pid)
+        start::ensure_gone(&self.env, pid)?;
+        crate::sweep::sockets(&self.env)
     }
 
     fn is_down(&self) -> Result<bool, LocalError> {

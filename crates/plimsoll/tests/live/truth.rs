@@ -74,6 +74,14 @@ fn expected(truth: &str) -> BTreeMap<(String, String, String), usize> {
     states
 }
 
+/// How the generator's columns are to be read: the files that the system ships.
+fn mapping(name: &str) -> Value {
+    let path = root()
+        .join("systems/reconciliation/data/mappings")
+        .join(format!("{name}.json"));
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
 /// One part of text, one of a file, as a browser sends them.
 pub(crate) fn multipart(source: &str, name: &str, file: &[u8]) -> (String, Bytes) {
     let border = "plimsoll-7d1c0f2b";
@@ -123,9 +131,10 @@ impl Recon {
             .duration_since(std::time::UNIX_EPOCH)
             .unwrap();
         let mut ids = Vec::new();
-        for side in ["left", "right"] {
+        for (side, file) in [("left", "bank"), ("right", "ledger")] {
             let name = format!("{name} {side} {}", unique.as_nanos());
-            let body = json!({ "name": name, "account": side, "ccy": null, "mapping": null });
+            let mapping = mapping(file);
+            let body = json!({ "name": name, "account": side, "ccy": null, "mapping": mapping });
             let answer = self
                 .rule_manager
                 .post("/api/v1/sources", &body)

@@ -21,7 +21,8 @@ pub struct RestartPolicy {
 
 impl Default for RestartPolicy {
     /// At once (0 to 100 ms) after the first failure, then up to 30 s apart. Twelve failures take two minutes at
-    /// the least (0.1 + 0.2 + … + 12.8 + 25.6 + 30 + 30 s, half of it with the least luck): longer than a database takes to
+    /// the least (0.1 + 0.2 + … + 12.8 + 25.6 + 30 + 30 s, half of it with the least luck): longer than a
+    /// database takes to
     /// recover, shorter than a person waits.
     fn default() -> Self {
         Self {

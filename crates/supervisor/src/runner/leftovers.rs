@@ -1,7 +1,8 @@
 //! What a shim that was killed leaves behind, found by its marks and killed.
 //!
 //! Descendants of a dead shim belong to process 1, and may have changed their session, their group and (PostgreSQL
-//! does, to show a title) overwritten their environment. Three marks remain: the kernel group they are in, where we could
+//! does, to show a title) overwritten their environment. Three marks remain: the kernel group they are in,
+//! where we could
 //! make one; the token in the environment they were started with; and the token in a file of their own root.
 
 use std::path::PathBuf;

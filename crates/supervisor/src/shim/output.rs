@@ -1,4 +1,5 @@
-//! Capturing a program's output: lines, stamped, in a file that is rotated at a bound. Nobody reads through the shim, so
+//! Capturing a program's output: lines, stamped, in a file that is rotated at a bound. Nobody reads through
+//! the shim, so
 //! no slow reader can hold the program up; a full disk costs lines, which are counted, and not time.
 
 use std::fs::{File, OpenOptions};
