@@ -4,20 +4,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-const EXAMPLES: &str = "\
-Examples:
-  plimsoll init                 write a plimsoll.toml for the code in this folder
-  plimsoll up                   build and run the app here; Ctrl-C stops it
-  plimsoll up --detach          the same, and return when every replica is ready
-  plimsoll status               what runs, since when, with how much memory
-  plimsoll logs -f backend      follow one service
-  plimsoll down                 stop everything, keep the data
-
-Exit codes: 0 done and as promised, 1 the app falls short, 2 wrong usage, 3 our own failure.";
+use crate::help;
 
 /// Takes an app from one file to production and proves by measurement that it is fit to be there.
 #[derive(Debug, Parser)]
-#[command(name = "plimsoll", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "plimsoll", version, after_help = help::PLIMSOLL, max_term_width = 100)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) common: Common,
@@ -65,23 +56,31 @@ pub(crate) enum ColorChoice {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Write a commented plimsoll.toml for the code in a folder. Never overwrites.
+    #[command(after_help = help::INIT)]
     Init(InitArgs),
     /// Build the services into artefacts, and print their digests and sizes.
+    #[command(after_help = help::BUILD)]
     Build(BuildArgs),
     /// Build and run the app on this machine, behind the gateway.
+    #[command(after_help = help::UP)]
     Up(UpArgs),
     /// Stop the app on this machine. Data stays, unless --data is given.
+    #[command(after_help = help::DOWN)]
     Down(DownArgs),
     /// Every process of the app: state, isolation class, memory, restarts, release.
+    #[command(after_help = help::STATUS)]
     Status(EnvironmentArgs),
     /// Print the output of replicas and resources.
+    #[command(after_help = help::LOGS)]
     Logs(LogsArgs),
     /// Set how many replicas of a service run, within the bounds of the file.
+    #[command(after_help = help::SCALE)]
     Scale(ScaleArgs),
     /// Secrets of an environment: versioned, encrypted at rest.
-    #[command(subcommand)]
+    #[command(subcommand, after_help = help::SECRET)]
     Secret(SecretCommand),
     /// Print the JSON Schema of plimsoll.toml.
+    #[command(after_help = help::SCHEMA)]
     Schema,
 }
 
@@ -158,10 +157,13 @@ pub(crate) struct ScaleArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum SecretCommand {
     /// Store a new version of a secret; the value comes from standard input, never from an argument.
+    #[command(after_help = help::SECRET_SET)]
     Set(SecretArgs),
     /// Names, versions and dates; never values.
+    #[command(after_help = help::SECRET_LIST)]
     List(EnvironmentArgs),
     /// Generate a new version of a secret that the file generates.
+    #[command(after_help = help::SECRET_ROTATE)]
     Rotate(SecretArgs),
 }
 

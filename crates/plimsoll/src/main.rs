@@ -10,6 +10,7 @@ mod artefacts;
 mod commands;
 mod events;
 mod exit;
+mod help;
 mod interrupt;
 mod printer;
 mod progress;

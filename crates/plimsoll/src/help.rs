@@ -1,0 +1,85 @@
+//! What stands under the help of each command: how it is used, and how it ends.
+
+/// Examples with the exit codes under them, which are the same for every command (DESIGN.md section 7).
+macro_rules! help {
+    ($name:ident, $($line:literal),+) => {
+        pub(crate) const $name: &str = concat!(
+            "Examples:\n",
+            $("  ", $line, "\n",)+
+            "\nExit codes: 0 done and as promised, 1 the app falls short, 2 wrong usage, 3 our own failure."
+        );
+    };
+}
+
+help!(
+    PLIMSOLL,
+    "plimsoll init                 write a plimsoll.toml for the code in this folder",
+    "plimsoll up                   build and run the app here; Ctrl-C stops it",
+    "plimsoll up --detach          the same, and return when every replica is ready",
+    "plimsoll status               what runs, since when, with how much memory",
+    "plimsoll logs -f backend      follow one service",
+    "plimsoll down                 stop everything, keep the data"
+);
+help!(
+    INIT,
+    "plimsoll init                 look at this folder, write plimsoll.toml into it",
+    "plimsoll init shop            the same for the folder `shop`"
+);
+help!(
+    BUILD,
+    "plimsoll build                build all services, show every finding of the file",
+    "plimsoll build web            build one",
+    "plimsoll build --format json  digests and sizes for programs"
+);
+help!(
+    UP,
+    "plimsoll up                   run the app until Ctrl-C, keep its data",
+    "plimsoll up --detach          return when ready, with one line of JSON: URLs, logins, release",
+    "plimsoll up --env staging     with the overlay [env.staging]"
+);
+help!(
+    DOWN,
+    "plimsoll down                 traffic drains, then everything ends; data stays",
+    "plimsoll down --data          delete the data too, after the app's name was typed",
+    "plimsoll down --data --confirm shop   the same where nobody can be asked"
+);
+help!(
+    STATUS,
+    "plimsoll status               every process of the app; exit code 1 when it is not up",
+    "plimsoll status --format json the same for programs"
+);
+help!(
+    LOGS,
+    "plimsoll logs                 the last 100 lines of each process",
+    "plimsoll logs -f backend db   follow a service and a resource",
+    "plimsoll logs -n 5            the last 5 lines of each"
+);
+help!(
+    SCALE,
+    "plimsoll scale backend=3      three replicas from now on",
+    "plimsoll scale backend=3 worker=1"
+);
+help!(
+    SECRET,
+    "plimsoll secret set smtp-password < password.txt",
+    "plimsoll secret list          names and versions, never values",
+    "plimsoll secret rotate jwt-secret && plimsoll up --detach"
+);
+help!(
+    SECRET_SET,
+    "plimsoll secret set smtp-password < password.txt",
+    "pass show smtp | plimsoll secret set smtp-password"
+);
+help!(
+    SECRET_LIST,
+    "plimsoll secret list",
+    "plimsoll secret list --env staging --format json"
+);
+help!(
+    SECRET_ROTATE,
+    "plimsoll secret rotate jwt-secret && plimsoll up --detach"
+);
+help!(
+    SCHEMA,
+    "plimsoll schema > plimsoll.schema.json   for editors that complete and check TOML"
+);
