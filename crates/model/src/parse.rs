@@ -33,6 +33,8 @@ pub struct Parsed {
     pub app: Option<App>,
     /// Mistakes and warnings, in the order of the file; those of other environments too.
     pub findings: Vec<Finding>,
+    /// How many of the findings the wanted environment has itself.
+    pub found_here: usize,
     /// Names of the environments that the file has overlays for.
     pub environments: Vec<String>,
 }
@@ -41,6 +43,7 @@ impl Parsed {
     fn of_findings(findings: Vec<Finding>) -> Self {
         Self {
             app: None,
+            found_here: findings.len(),
             findings,
             environments: Vec::new(),
         }
@@ -59,11 +62,14 @@ pub fn parse(file: &str, text: &str, environment: Option<&str>) -> Parsed {
     let (root, syntax) = tree::read(text);
     let is_broken = !syntax.is_empty();
     let layers = overlay::split(root);
+    let wanted = environment.filter(|name| layers.overlays.contains_key(*name));
     let mut collected = Collected {
         file,
         index: &index,
+        wanted,
         findings: Vec::new(),
         seen: BTreeSet::new(),
+        seen_here: BTreeSet::new(),
     };
     let loose = Spots::default();
     for error in syntax {
@@ -77,7 +83,6 @@ pub fn parse(file: &str, text: &str, environment: Option<&str>) -> Parsed {
     for draft in structure(&layers, environment) {
         collected.take(draft, &loose, None);
     }
-    let wanted = environment.filter(|name| layers.overlays.contains_key(*name));
     let mut app = judge(&layers.base, "", &mut collected, is_broken);
     for (name, overlay) in layers.overlays.iter().take(MOST_ENVIRONMENTS) {
         let merged = overlay::merge(&layers.base, overlay);
@@ -89,6 +94,7 @@ pub fn parse(file: &str, text: &str, environment: Option<&str>) -> Parsed {
     if let (Some(app), Some(name)) = (&mut app, environment) {
         name.clone_into(&mut app.environment);
     }
+    let found_here = collected.seen_here.len();
     let findings = collected.sorted();
     let refused = findings
         .iter()
@@ -96,6 +102,7 @@ pub fn parse(file: &str, text: &str, environment: Option<&str>) -> Parsed {
     Parsed {
         app: app.filter(|_| !refused),
         findings,
+        found_here,
         environments: layers.overlays.into_keys().collect(),
     }
 }
@@ -218,12 +225,19 @@ fn syntax_message(message: &str) -> String {
     message.trim().replace('\n', ", ")
 }
 
+/// What makes a finding the same one in two environments: its rule, its spot and its words.
+type Identity = (String, Option<plimsoll_diag::Span>, String);
+
 /// Findings, each once.
 struct Collected<'a> {
     file: &'a str,
     index: &'a LineIndex<'a>,
+    /// The overlay that was asked for; none asks for what stands outside of all.
+    wanted: Option<&'a str>,
     findings: Vec<Finding>,
-    seen: BTreeSet<(String, Option<plimsoll_diag::Span>, String)>,
+    seen: BTreeSet<Identity>,
+    /// Those of the environment that was asked for.
+    seen_here: BTreeSet<Identity>,
 }
 
 impl Collected<'_> {
@@ -234,6 +248,9 @@ impl Collected<'_> {
         }
         let mut finding = draft.finish(self.file, spots, self.index);
         let key = (finding.rule.clone(), finding.span, finding.message.clone());
+        if environment == self.wanted {
+            self.seen_here.insert(key.clone());
+        }
         if self.seen.insert(key) {
             if let Some(name) = environment {
                 finding = finding.note(format!("in the environment `{name}`"));

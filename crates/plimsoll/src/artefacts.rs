@@ -8,11 +8,12 @@ use anyhow::anyhow;
 use plimsoll_bundle::Digest;
 use plimsoll_image::recipe::{CargoRecipe, FolderRecipe};
 use plimsoll_image::{ArtefactStore, BuildError, Built, Recipe, build};
+use plimsoll_local::Cancel;
 use plimsoll_model::App;
 use plimsoll_model::app::Build;
 
 use crate::exit::{Failure, Result};
-use crate::progress::Progress;
+use crate::progress::{Progress, plain};
 
 /// One service, built.
 #[derive(Debug)]
@@ -29,13 +30,13 @@ pub(crate) struct Places {
     pub(crate) cache: PathBuf,
 }
 
-/// Builds `services` of the app in `project` (all of them when empty), one after the other.
+/// Builds `services` of the app in `project` (all of them when empty), one after the other, until `cancel` says stop.
 pub(crate) fn build_all(
     project: &Path,
     app: &App,
     services: &[String],
     places: &Places,
-    progress: &mut Progress,
+    (progress, cancel): (&mut Progress, &Cancel),
 ) -> Result<Vec<Artefact>> {
     ensure_known(app, services)?;
     let store = ArtefactStore::open(&places.store).map_err(failure)?;
@@ -48,11 +49,17 @@ pub(crate) fn build_all(
         let cache = places.cache.join("builds").join(format!("{name}.json"));
         progress.begin(&format!("build {name}"));
         let started = Instant::now();
-        let built =
-            build(&recipe, &store, &cache, &mut |line| progress.detail(line)).map_err(|error| {
-                progress.fail();
-                failure(error)
-            })?;
+        let built = build(
+            &recipe,
+            &store,
+            &cache,
+            &mut |line| progress.detail(line),
+            &|| cancel.is_cancelled(),
+        )
+        .map_err(|error| {
+            progress.fail();
+            failure(error)
+        })?;
         let note = if built.unchanged {
             "unchanged"
         } else {
@@ -93,7 +100,7 @@ fn ensure_known(app: &App, services: &[String]) -> Result<()> {
 fn recipe(project: &Path, name: &str, build: &Build) -> Result<Recipe> {
     Ok(match build {
         Build::Cargo(cargo) => Recipe::Cargo(CargoRecipe {
-            dir: project.join(&cargo.dir),
+            dir: inside(project, &cargo.dir),
             package: cargo.cargo.clone(),
             bin: cargo.bin.clone(),
             features: cargo.features.clone(),
@@ -108,13 +115,13 @@ fn recipe(project: &Path, name: &str, build: &Build) -> Result<Recipe> {
                 .collect(),
         }),
         Build::Command(command) => Recipe::Folder(FolderRecipe {
-            dir: project.join(&command.dir),
+            dir: inside(project, &command.dir),
             run: command.command.clone(),
             out: PathBuf::from(&command.out),
             is_static: false,
         }),
         Build::Static(files) => Recipe::Folder(FolderRecipe {
-            dir: project.join(&files.dir),
+            dir: inside(project, &files.dir),
             run: files.run.clone(),
             out: PathBuf::from(&files.out),
             is_static: true,
@@ -127,10 +134,19 @@ fn recipe(project: &Path, name: &str, build: &Build) -> Result<Recipe> {
     })
 }
 
+/// Without the `.` that a folder of the file may end with.
+fn inside(project: &Path, dir: &str) -> PathBuf {
+    project.join(dir).components().collect()
+}
+
 fn failure(error: BuildError) -> Failure {
+    if matches!(error, BuildError::Stopped) {
+        return Failure::interrupted();
+    }
     let advice = match &error {
         BuildError::ToolFailed { tail, .. } => {
-            Some(format!("its last lines:\n{}", tail.join("\n")))
+            let lines: Vec<String> = tail.iter().map(|line| plain(line)).collect();
+            Some(format!("its last lines:\n{}", lines.join("\n")))
         }
         _ => None,
     };

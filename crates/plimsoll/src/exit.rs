@@ -62,6 +62,12 @@ impl Failure {
         }
     }
 
+    /// Somebody said stop before what was asked for was so. Not done, and the app's fault it is not either: whoever
+    /// typed the command ended it.
+    pub(crate) fn interrupted() -> Self {
+        Self::usage(anyhow::anyhow!("interrupted"))
+    }
+
     #[must_use]
     pub(crate) fn advise(mut self, advice: impl Into<String>) -> Self {
         self.advice = Some(advice.into());

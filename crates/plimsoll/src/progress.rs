@@ -54,7 +54,7 @@ impl Progress {
         {
             bar.set_message(format!(
                 "{text}  {}",
-                self.printer.paint(Tone::Dim, line.trim())
+                self.printer.paint(Tone::Dim, &plain(line.trim()))
             ));
         }
     }
@@ -97,13 +97,33 @@ impl Progress {
         if took >= WORTH_SHOWING {
             extra.push(format!("{:.1} s", took.as_secs_f64()));
         }
-        let extra = self.printer.paint(Tone::Dim, &extra.join(" · "));
-        self.printer.note(&format!(
-            "{} {}  {extra}",
-            self.printer.paint(tone, mark),
-            step.text
-        ));
+        let mut line = format!("{} {}", self.printer.paint(tone, mark), step.text);
+        if !extra.is_empty() {
+            line.push_str("  ");
+            line.push_str(&self.printer.paint(Tone::Dim, &extra.join(" · ")));
+        }
+        self.printer.note(&line);
     }
+}
+
+/// A tool's line without what would move the cursor, colour the rest or ring the bell.
+pub(crate) fn plain(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    let mut characters = line.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\u{1b}' => {
+                // `ESC [ parameters letter` is nearly all that tools print; other sequences lose their first letter.
+                if characters.next() == Some('[') {
+                    let _ = characters.find(|c| ('@'..='~').contains(c));
+                }
+            }
+            '\t' => text.push(' '),
+            _ if character.is_control() => {}
+            _ => text.push(character),
+        }
+    }
+    text
 }
 
 fn spinner(text: &str) -> ProgressBar {
@@ -115,4 +135,23 @@ fn spinner(text: &str) -> ProgressBar {
     bar.set_message(text.to_owned());
     bar.enable_steady_tick(TICK);
     bar
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn a_tools_line_keeps_its_words_and_loses_its_escapes() {
+        for (line, shown) in [
+            ("\u{1b}[1;31merror\u{1b}[0m: broken\x07", "error: broken"),
+            ("a\tb\rc", "a bc"),
+            ("\u{1b}[2K\u{1b}[1Gvite", "vite"),
+            ("\u{1b}", ""),
+            ("\u{1b}[", ""),
+            ("ünïcode ✓", "ünïcode ✓"),
+        ] {
+            assert_eq!(plain(line), shown);
+        }
+    }
 }

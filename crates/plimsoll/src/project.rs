@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use plimsoll_diag::{Report, human};
-use plimsoll_model::App;
+use plimsoll_model::{App, Parsed};
 
 use crate::exit::{Failure, Result};
-use crate::printer::Printer;
+use crate::printer::{Printer, Tone};
 
 /// The name of the app's file.
 pub(crate) const FILE: &str = "plimsoll.toml";
@@ -23,8 +23,22 @@ pub(crate) struct Project {
     pub(crate) app: App,
 }
 
-/// Reads the file in `dir` for `environment`. Every mistake in it is printed; an error among them ends the command.
-pub(crate) fn load(dir: &Path, environment: &str, printer: Printer) -> Result<Project> {
+/// How much is said of a file that can be used as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Warnings {
+    /// Each in full, those of every environment.
+    InFull,
+    /// One line with the number of those of the environment that was asked for.
+    Counted,
+}
+
+/// Reads the file in `dir` for `environment`. Any error in it ends the command, and then all that was found in any
+/// environment is printed in full.
+pub(crate) fn load(
+    dir: &Path,
+    environment: &str,
+    (warnings, printer): (Warnings, Printer),
+) -> Result<Project> {
     let path = dir.join(FILE);
     let dir = dir.canonicalize().map_err(|error| {
         Failure::usage(
@@ -33,11 +47,21 @@ pub(crate) fn load(dir: &Path, environment: &str, printer: Printer) -> Result<Pr
     })?;
     let text = read(&path)?;
     let parsed = plimsoll_model::parse(FILE, &text, Some(environment));
-    let mut report = Report::new();
-    report.add_source(FILE, text);
-    report.add(parsed.findings);
-    print(&report, printer);
-    match parsed.app {
+    let Parsed {
+        app,
+        findings,
+        found_here,
+        ..
+    } = parsed;
+    if app.is_some() && warnings == Warnings::Counted {
+        count(found_here, printer);
+    } else {
+        let mut report = Report::new();
+        report.add_source(FILE, text);
+        report.add(findings);
+        print(&report, printer);
+    }
+    match app {
         Some(app) => Ok(Project { dir, app }),
         None => Err(Failure::app(anyhow!(
             "{} has mistakes; nothing was changed",
@@ -53,6 +77,16 @@ fn read(path: &Path) -> Result<String> {
     })?;
     String::from_utf8(bytes)
         .map_err(|_| Failure::app(anyhow!("{} is not UTF-8 text", path.display())))
+}
+
+fn count(warnings: usize, printer: Printer) {
+    if warnings > 0 {
+        let label = printer.paint(Tone::Warn, "warning");
+        let things = if warnings == 1 { "thing" } else { "things" };
+        printer.note(&format!(
+            "{label}: {FILE} has {warnings} {things} worth a look; `plimsoll build` shows them"
+        ));
+    }
 }
 
 fn print(report: &Report, printer: Printer) {

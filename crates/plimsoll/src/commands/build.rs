@@ -7,8 +7,8 @@ use crate::args::BuildArgs;
 use crate::artefacts::{self, Artefact, Places};
 use crate::exit::{ExitStatus, Result};
 use crate::progress::Progress;
-use crate::project;
-use crate::units;
+use crate::project::{self, Warnings};
+use crate::{interrupt, units};
 
 /// One service in the list that `--format json` prints.
 #[derive(Debug, Serialize)]
@@ -22,19 +22,25 @@ struct Line<'a> {
 }
 
 pub(crate) fn run(context: &Context, args: &BuildArgs) -> Result<ExitStatus> {
-    let project = project::load(&context.project, &args.env, context.printer)?;
+    let project = project::load(
+        &context.project,
+        &args.env,
+        (Warnings::InFull, context.printer),
+    )?;
     let local = context.local(&project.dir, &project.app.about.name, &args.env)?;
     let places = Places {
         store: local.state().images(),
         cache: local.state().cache(),
     };
+    let cancel = local.canceller();
+    interrupt::cancel_on_signal(cancel.clone())?;
     let mut progress = Progress::new(context.printer);
     let built = artefacts::build_all(
         &project.dir,
         &project.app,
         &args.services,
         &places,
-        &mut progress,
+        (&mut progress, &cancel),
     )?;
     if context.printer.is_json() {
         context

@@ -8,10 +8,10 @@ use crate::args::DownArgs;
 use crate::events::Show;
 use crate::exit::{ExitStatus, Failure, Result};
 use crate::progress::Progress;
-use crate::{project, prompt};
+use crate::prompt;
 
 pub(crate) fn run(context: &Context, args: &DownArgs) -> Result<ExitStatus> {
-    let project = project::load(&context.project, &args.env, context.printer)?;
+    let project = context.load(&args.env)?;
     let name = &project.app.about.name;
     let data = if args.data {
         confirm(name, args.confirm.as_deref())?;

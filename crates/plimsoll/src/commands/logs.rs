@@ -5,11 +5,11 @@ use plimsoll_local::{LocalError, LogFilter};
 use super::{Context, failure};
 use crate::args::LogsArgs;
 use crate::exit::{ExitStatus, Result};
+use crate::interrupt;
 use crate::printer::Tone;
-use crate::{interrupt, project};
 
 pub(crate) fn run(context: &Context, args: &LogsArgs) -> Result<ExitStatus> {
-    let project = project::load(&context.project, &args.env, context.printer)?;
+    let project = context.load(&args.env)?;
     let local = context.local(&project.dir, &project.app.about.name, &args.env)?;
     interrupt::cancel_on_signal(local.canceller())?;
     let tail = u32::try_from(args.lines).unwrap_or(u32::MAX);

@@ -17,6 +17,7 @@ use plimsoll_local::{Local, LocalError};
 
 use crate::exit::{ExitStatus, Failure, Result};
 use crate::printer::Printer;
+use crate::project::{self, Project, Warnings};
 use crate::settings::Environment;
 
 /// What every command is given.
@@ -28,6 +29,15 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// The app's file for `environment`; of its warnings only the number is said.
+    pub(crate) fn load(&self, environment: &str) -> Result<Project> {
+        project::load(
+            &self.project,
+            environment,
+            (Warnings::Counted, self.printer),
+        )
+    }
+
     /// The environment `name` of `app` on this machine.
     pub(crate) fn local(&self, dir: &Path, app: &str, name: &str) -> Result<Local> {
         let tool = std::env::current_exe().map_err(Failure::internal)?;

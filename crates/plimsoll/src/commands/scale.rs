@@ -8,10 +8,9 @@ use crate::args::ScaleArgs;
 use crate::events::Show;
 use crate::exit::{ExitStatus, Failure, Result};
 use crate::progress::Progress;
-use crate::project;
 
 pub(crate) fn run(context: &Context, args: &ScaleArgs) -> Result<ExitStatus> {
-    let project = project::load(&context.project, &args.env, context.printer)?;
+    let project = context.load(&args.env)?;
     let wishes = args
         .counts
         .iter()

@@ -8,7 +8,7 @@ use plimsoll_local::{Secret, SecretPlan};
 use super::{Context, failure};
 use crate::args::{EnvironmentArgs, SecretArgs, SecretCommand};
 use crate::exit::{ExitStatus, Failure, Result};
-use crate::project::{self, Project};
+use crate::project::Project;
 
 /// Larger values are files, not secrets.
 const MAX_BYTES: u64 = 64 << 10;
@@ -50,7 +50,7 @@ fn set(context: &Context, args: &SecretArgs) -> Result<ExitStatus> {
 }
 
 fn list(context: &Context, args: &EnvironmentArgs) -> Result<ExitStatus> {
-    let project = project::load(&context.project, &args.env, context.printer)?;
+    let project = context.load(&args.env)?;
     let local = context.local(&project.dir, &project.app.about.name, &args.env)?;
     let store = local.secrets().map_err(failure)?;
     let secrets = store.list().map_err(|error| failure(error.into()))?;
@@ -90,7 +90,7 @@ fn rotate(context: &Context, args: &SecretArgs) -> Result<ExitStatus> {
 }
 
 fn load(context: &Context, args: &SecretArgs) -> Result<Project> {
-    let project = project::load(&context.project, &args.env, context.printer)?;
+    let project = context.load(&args.env)?;
     if project.app.secrets.contains_key(&args.name) {
         return Ok(project);
     }

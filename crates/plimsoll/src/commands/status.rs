@@ -6,10 +6,10 @@ use super::{Context, failure};
 use crate::args::EnvironmentArgs;
 use crate::exit::{ExitStatus, Result};
 use crate::printer::{Printer, Tone};
-use crate::{project, units};
+use crate::units;
 
 pub(crate) fn run(context: &Context, args: &EnvironmentArgs) -> Result<ExitStatus> {
-    let project = project::load(&context.project, &args.env, context.printer)?;
+    let project = context.load(&args.env)?;
     let local = context.local(&project.dir, &project.app.about.name, &args.env)?;
     let status = local.status().map_err(failure)?;
     if context.printer.is_json() {

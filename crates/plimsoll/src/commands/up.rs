@@ -6,8 +6,7 @@ use std::time::Instant;
 use anyhow::anyhow;
 use plimsoll_deploy::{Fault, Strategy};
 use plimsoll_local::{
-    Alphabet, Cancel, Data, DeployRequest, Ending, Event, Local, LocalError, Login, Outcome,
-    Secret, SecretPlan,
+    Alphabet, Cancel, Data, DeployRequest, Ending, Event, Local, Login, Outcome, Secret, SecretPlan,
 };
 use plimsoll_model::App;
 use plimsoll_model::app::{self, Generate};
@@ -20,7 +19,7 @@ use crate::events::Show;
 use crate::exit::{ExitStatus, Failure, Result};
 use crate::printer::Tone;
 use crate::progress::Progress;
-use crate::{interrupt, project, prompt};
+use crate::{interrupt, prompt};
 
 /// The one line of `up --detach` on standard output, and of `up --format json`.
 #[derive(Debug, Serialize)]
@@ -37,7 +36,7 @@ struct Ready<'a> {
 
 pub(crate) fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> {
     let began = Instant::now();
-    let project = project::load(&context.project, &args.env, context.printer)?;
+    let project = context.load(&args.env)?;
     let app = &project.app;
     let local = context.local(&project.dir, &app.about.name, &args.env)?;
     let cancel = local.canceller();
@@ -48,9 +47,9 @@ pub(crate) fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> {
         store: local.state().images(),
         cache: local.state().cache(),
     };
-    let built = artefacts::build_all(&project.dir, app, &[], &places, &mut progress)?;
+    let built = artefacts::build_all(&project.dir, app, &[], &places, (&mut progress, &cancel))?;
     if cancel.is_cancelled() {
-        return interrupted();
+        return Err(Failure::interrupted().advise("nothing was started"));
     }
     let rendered =
         plimsoll_render::local::render(app, &artefacts::digests(&built)).map_err(Failure::app)?;
@@ -71,11 +70,11 @@ pub(crate) fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> {
     let mut show = Show::new(&mut progress, context.printer);
     let outcome = local.deploy(&request, &mut |event| show.event(&event));
     progress.close();
-    let outcome = match outcome {
-        Ok(outcome) => outcome,
-        Err(LocalError::Interrupted) => return stop(&local, context),
-        Err(error) => return Err(failure(error)),
-    };
+    let is_in_force = |outcome: &Outcome| !matches!(outcome.ending, Ending::Undone { .. });
+    if cancel.is_cancelled() && !outcome.as_ref().is_ok_and(is_in_force) {
+        return interrupted(&local, args, context);
+    }
+    let outcome = outcome.map_err(failure)?;
     if let Ending::Undone {
         step,
         message,
@@ -91,6 +90,17 @@ pub(crate) fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> {
     } else {
         watch(&local, &cancel, context)
     }
+}
+
+/// Stopped before the release was in force, whatever the change said to that.
+fn interrupted(local: &Local, args: &UpArgs, context: &Context) -> Result<ExitStatus> {
+    if args.detach {
+        return Err(Failure::interrupted().advise(
+            "what runs goes on: `plimsoll up` ends the change, `plimsoll down` stops all",
+        ));
+    }
+    stop(local, context)?;
+    Err(Failure::interrupted())
 }
 
 fn secrets(app: &App) -> BTreeMap<String, SecretPlan> {
@@ -240,8 +250,4 @@ fn stop(local: &Local, context: &Context) -> Result<ExitStatus> {
             Err(failure(error))
         }
     }
-}
-
-fn interrupted() -> Result<ExitStatus> {
-    Err(Failure::usage(anyhow!("interrupted; nothing was started")))
 }
