@@ -1,5 +1,7 @@
 //! What an app is made of, by the files that it has.
 
+use std::collections::BTreeSet;
+
 use super::Listing;
 
 /// What was found.
@@ -24,6 +26,8 @@ pub struct Facts {
 pub enum Program {
     /// A binary of a Cargo package.
     Cargo {
+        /// The folder of the workspace, or of the package where there is none.
+        dir: String,
         /// The package.
         package: String,
         /// The binary.
@@ -44,6 +48,8 @@ pub enum Program {
         name: String,
         /// Its folder.
         dir: String,
+        /// Whether exact versions are locked.
+        locked: bool,
     },
 }
 
@@ -56,6 +62,8 @@ pub struct Site {
     pub dir: String,
     /// Whether `npm run build` makes it.
     pub builds: bool,
+    /// Whether exact versions of what it builds with are locked.
+    pub locked: bool,
     /// Where the result is, below the folder.
     pub out: String,
 }
@@ -72,9 +80,21 @@ pub fn detect(listing: &Listing) -> Facts {
         facts.postgres |=
             lower.contains("postgres") || (lower.contains("sqlx") && !lower.contains("sqlite"));
         facts.redis |= lower.contains("redis");
+        if path.chars().any(char::is_control) {
+            facts.remarks.push(format!(
+                "{path} was seen, but its name cannot be written here"
+            ));
+            continue;
+        }
+        if let Some(part) = for_development(dir) {
+            facts.remarks.push(format!(
+                "{path} was seen and is no service: `{part}` is for development"
+            ));
+            continue;
+        }
         match file {
             "Cargo.toml" => cargo(&mut facts, listing, dir, text),
-            "package.json" => node(&mut facts, dir, text),
+            "package.json" => node(&mut facts, listing, dir, text),
             _ if file == "Dockerfile" || file.starts_with("Dockerfile.") => {
                 docker(&mut facts, dir, path, text);
             }
@@ -98,6 +118,7 @@ pub fn detect(listing: &Listing) -> Facts {
             name: "web".to_owned(),
             dir: dir.to_owned(),
             builds: false,
+            locked: false,
             out: ".".to_owned(),
         });
     }
@@ -142,28 +163,87 @@ fn cargo(facts: &mut Facts, listing: &Listing, dir: &str, text: &str) {
     let Some(package) = package else {
         return;
     };
-    let main = if dir == "." {
-        "src/main.rs".to_owned()
-    } else {
-        format!("{dir}/src/main.rs")
-    };
-    let named: Vec<&str> = manifest
-        .get("bin")
-        .and_then(toml::Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(|bin| bin.get("name").and_then(toml::Value::as_str))
-        .collect();
-    let default = (named.is_empty() && listing.files.contains(&main)).then_some(package);
-    for bin in named.into_iter().chain(default) {
+    for bin in binaries(&manifest, listing, (dir, package)) {
         facts.programs.push(Program::Cargo {
+            dir: workspace(listing, dir),
             package: package.to_owned(),
-            bin: bin.to_owned(),
+            bin,
         });
     }
 }
 
-fn node(facts: &mut Facts, dir: &str, text: &str) {
+/// What Cargo takes for binaries: those with an entry, `src/main.rs`, and what is in `src/bin`.
+fn binaries(
+    manifest: &toml::Table,
+    listing: &Listing,
+    (dir, package): (&str, &str),
+) -> BTreeSet<String> {
+    let entries = manifest.get("bin").and_then(toml::Value::as_array);
+    let entries = || entries.into_iter().flatten();
+    let text = |entry: &toml::Value, key| entry.get(key)?.as_str().map(str::to_owned);
+    let mut found: BTreeSet<String> = entries().filter_map(|entry| text(entry, "name")).collect();
+    let paths: Vec<String> = entries().filter_map(|entry| text(entry, "path")).collect();
+    let source = |path: &str| join(dir, &format!("src/{path}"));
+    let is_named = |path: &str| paths.iter().any(|named| join(dir, named) == path);
+    let (main, bin) = (source("main.rs"), source("bin/"));
+    if listing.files.contains(&main) && !is_named(&main) {
+        found.insert(package.to_owned());
+    }
+    for file in listing.files.iter().filter(|file| !is_named(file)) {
+        let Some(rest) = file.strip_prefix(&bin) else {
+            continue;
+        };
+        let name = rest.strip_suffix("/main.rs").or(rest.strip_suffix(".rs"));
+        found.extend(name.filter(|name| !name.contains('/')).map(str::to_owned));
+    }
+    found
+}
+
+/// The nearest folder at or above `dir` that says it is a workspace; `dir` itself where none does.
+fn workspace(listing: &Listing, dir: &str) -> String {
+    let mut folder = dir;
+    loop {
+        let manifest = listing.texts.get(&join(folder, "Cargo.toml"));
+        let manifest = manifest.and_then(|text| text.parse::<toml::Table>().ok());
+        if manifest.is_some_and(|manifest| manifest.contains_key("workspace")) {
+            return folder.to_owned();
+        }
+        folder = match folder.rsplit_once('/') {
+            Some((above, _)) => above,
+            None if folder != "." => ".",
+            None => return dir.to_owned(),
+        };
+    }
+}
+
+fn join(dir: &str, path: &str) -> String {
+    if dir == "." {
+        path.to_owned()
+    } else {
+        format!("{dir}/{path}")
+    }
+}
+
+/// The part of a path by which people say that what is below runs at their desks only.
+fn for_development(dir: &str) -> Option<&str> {
+    dir.split('/').find(|part| {
+        matches!(
+            *part,
+            "bench"
+                | "benches"
+                | "e2e"
+                | "example"
+                | "examples"
+                | "fuzz"
+                | "test"
+                | "tests"
+                | "xtask"
+        )
+    })
+}
+
+fn node(facts: &mut Facts, listing: &Listing, dir: &str, text: &str) {
+    let locked = listing.files.contains(&join(dir, "package-lock.json"));
     let Ok(manifest) = serde_json::from_str::<serde_json::Value>(text) else {
         facts
             .remarks
@@ -197,6 +277,7 @@ fn node(facts: &mut Facts, dir: &str, text: &str) {
             name,
             dir: dir.to_owned(),
             builds: true,
+            locked,
             out: "out".to_owned(),
         });
     } else if depends("vite") || (script("build") && !script("start")) {
@@ -204,12 +285,14 @@ fn node(facts: &mut Facts, dir: &str, text: &str) {
             name,
             dir: dir.to_owned(),
             builds: true,
+            locked,
             out: "dist".to_owned(),
         });
     } else if script("start") {
         facts.programs.push(Program::Node {
             name,
             dir: dir.to_owned(),
+            locked,
         });
     }
 }

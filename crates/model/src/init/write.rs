@@ -5,6 +5,13 @@ use std::fmt::Write as _;
 
 use super::detect::{Facts, Program, Site, slug};
 
+/// What no file says.
+const UNKNOWN: &str = "\
+#
+# Files do not tell these, so look at them: the owner, ports, paths that say \"ready\" and \"alive\", variables and
+# secrets that programs read, how much CPU and memory they need.
+";
+
 /// Writes what was found, with a word on each part.
 pub(super) fn write(facts: &Facts) -> String {
     let mut text = String::new();
@@ -74,6 +81,7 @@ fn head(facts: &Facts) -> String {
         "# What this app is, what it needs and what it promises. Every key: docs/reference/plimsoll-toml.md\nplimsoll = 1                        # version of this grammar\n\n[app]\nname = \"{}\"\nowner = \"team@example.com\"          # whom certificates and alerts name: change it\n",
         facts.name
     );
+    text.push_str(UNKNOWN);
     for remark in &facts.remarks {
         // Writing to a String does not fail; a remark holds paths, which may hold anything but must stay one line.
         let _ = writeln!(text, "# {}", remark.escape_debug());
@@ -105,14 +113,18 @@ fn quoted(text: &str) -> String {
 
 fn service(name: &str, program: &Program, (postgres, redis): (bool, bool)) -> String {
     let (build, port) = match program {
-        Program::Cargo { package, bin } => (
-            format!(
-                "build = {{ cargo = {}, bin = {} }}",
-                quoted(package),
-                quoted(bin)
-            ),
-            8080,
-        ),
+        Program::Cargo { dir, package, bin } => {
+            let dir = if dir == "." {
+                String::new()
+            } else {
+                format!(", dir = {}", quoted(dir))
+            };
+            let (package, bin) = (quoted(package), quoted(bin));
+            (
+                format!("build = {{ cargo = {package}, bin = {bin}{dir} }}"),
+                8080,
+            )
+        }
         Program::Docker { path, port, .. } => (
             format!(
                 "build = {{ dockerfile = {} }}     # only targets with a container runtime can build it",
@@ -120,9 +132,11 @@ fn service(name: &str, program: &Program, (postgres, redis): (bool, bool)) -> St
             ),
             port.unwrap_or(8080),
         ),
-        Program::Node { dir, .. } => (
+        Program::Node { dir, locked, .. } => (
+            // An artefact holds no links, and npm makes some for the commands of packages.
             format!(
-                "build = {{ command = [[\"npm\", \"ci\"]], dir = {0}, out = {0} }}\nrun = [\"npm\", \"start\"]",
+                "build = {{ command = [[\"npm\", \"{}\", \"--omit=dev\", \"--no-bin-links\"]], dir = {}, out = \".\" }}\nrun = [\"npm\", \"start\"]",
+                install(*locked),
                 quoted(dir)
             ),
             3000,
@@ -152,11 +166,19 @@ fn service(name: &str, program: &Program, (postgres, redis): (bool, bool)) -> St
     text
 }
 
+/// `npm ci` refuses to work without a lock file.
+fn install(locked: bool) -> &'static str {
+    if locked { "ci" } else { "install" }
+}
+
 fn static_service(name: &str, site: &Site) -> String {
     let run = if site.builds {
-        ", run = [[\"npm\", \"ci\"], [\"npm\", \"run\", \"build\"]]"
+        format!(
+            ", run = [[\"npm\", \"{}\"], [\"npm\", \"run\", \"build\"]]",
+            install(site.locked)
+        )
     } else {
-        ""
+        String::new()
     };
     let spa = if site.builds {
         ", spa = \"index.html\""
