@@ -1,7 +1,7 @@
 // The way of a preparer from login to export, in a real browser against a running system.
 //
 //   node journey.mjs --base http://127.0.0.1:8080 --email preparer@example.com --password … \
-//        --left left.csv --right right.csv --truth truth.csv [--shots DIR] [--insecure]
+//        --left left.csv --right right.csv --truth truth.csv [--shots DIR] [--insecure] [--width 1440]
 //        [--auditor EMAIL] [--admin EMAIL] [--manager EMAIL]   more screens, with the same password or --NAME-password
 //
 // Every count on the page and every exported row is held against the truth file. The exit code says it all.
@@ -18,7 +18,7 @@ const { values: args } = parseArgs({
     base: { type: 'string', default: 'http://127.0.0.1:8080' },
     email: text, password: text, left: text, right: text, truth: text, shots: text,
     auditor: text, 'auditor-password': text, admin: text, 'admin-password': text, manager: text, 'manager-password': text,
-    insecure: { type: 'boolean', default: false },
+    insecure: { type: 'boolean', default: false }, width: { type: 'string', default: '1440' },
   },
 })
 for (const name of ['email', 'password', 'left', 'right', 'truth']) {
@@ -31,7 +31,7 @@ for (const name of ['email', 'password', 'left', 'right', 'truth']) {
 /** Storing 100,000 rows and matching them, on a machine that does other things as well. */
 const SLOW = { timeout: 180_000 }
 
-const { page, troubles, close } = await openBrowser({ ignoreTls: args.insecure })
+const { page, troubles, close } = await openBrowser({ ignoreTls: args.insecure, width: Number(args.width) })
 page.setDefaultTimeout(45_000)
 const report = new Report(page, args.shots)
 const go = (path) => page.goto(args.base + path)
@@ -219,8 +219,7 @@ async function exports(truth) {
         const document = JSON.parse(content)
         report.equal(`${kind}.json holds as many items as it says`, document.items.length, document.rows)
         report.equal(`${kind}.json has the bytes that it was sealed with`, digestOfItems(content), document.sha256)
-      } else if (kind === 'matched') checkMatched(readExport(content), truth)
-      else report.check(`${kind}.csv ends with a true trailer`, readExport(content).length >= 0)
+      } else CHECKS[kind](readExport(content), truth)
     }
   }
 }
@@ -231,16 +230,36 @@ function digestOfItems(content) {
   return createHash('sha256').update(content.slice(from, content.lastIndexOf(',"rows":'))).digest('hex')
 }
 
-/** One exported line is one row of one side. */
-function checkMatched(rows, truth) {
+/** One exported line is one row of one side; no row that the truth has elsewhere, and none of its own is missing. */
+function checkRows(file, rows, truth, states) {
   for (const side of ['left', 'right']) {
-    const mine = rows.filter((row) => row.side === side && !/^(suggested|rejected)$/.test(row.status ?? row.state ?? ''))
-    report.equal(`matched.csv, ${side} rows`, mine.length, truth.counts[side].matched ?? 0)
-    if (truth.matched[side].size === 0) continue
+    const mine = rows.filter((row) => row.side === side)
+    const wanted = states.reduce((sum, state) => sum + (truth.counts[side][state] ?? 0), 0)
+    report.equal(`${file}, ${side} rows`, mine.length, wanted)
     const ids = new Set(mine.map((row) => row.ext_id))
-    const missing = [...truth.matched[side]].filter((id) => !ids.has(id))
-    report.check(`matched.csv holds the very rows of the truth, ${side}`, missing.length === 0, `${missing.length} missing, first ${missing[0]}`)
+    const truly = new Set(states.flatMap((state) => [...(truth.ids[side][state] ?? [])]))
+    const missing = [...truly].filter((id) => !ids.has(id))
+    const strange = [...ids].filter((id) => !truly.has(id))
+    report.check(`${file} holds the very rows of the truth, ${side}`, missing.length + strange.length === 0, `${missing.length} missing, first ${missing[0]}; ${strange.length} too many, first ${strange[0]}`)
   }
+}
+
+/** What each exported table must hold. A duplicate may have been dropped when it was read: its rows are counted elsewhere. */
+const CHECKS = {
+  matched: (rows, truth) => {
+    checkRows('matched.csv, confirmed', rows.filter((row) => row.status === 'confirmed'), truth, ['matched'])
+    checkRows('matched.csv, suggested', rows.filter((row) => row.status === 'suggested'), truth, ['suggested'])
+  },
+  unmatched: (rows, truth) => checkRows('unmatched.csv', rows.filter((row) => row.state === 'unmatched'), truth, ['unmatched']),
+  exceptions: (rows, truth) => checkRows('exceptions.csv', rows.filter((row) => row.reason_code !== 'duplicate'), truth, ['unmatched', 'suggested']),
+  summary: (rows, truth) => {
+    for (const side of ['left', 'right']) {
+      for (const state of ['matched', 'suggested', 'unmatched']) {
+        const sum = rows.filter((row) => row.side === side && row.state === state).reduce((all, row) => all + Number(row.rows), 0)
+        report.equal(`summary.csv, ${side} rows ${state} over all currencies`, sum, truth.counts[side][state] ?? 0)
+      }
+    }
+  },
 }
 
 /** A match taken apart by hand and put together again: sums, difference, reason, and the counts as before. */
@@ -284,8 +303,8 @@ async function apartAndTogether(truth) {
   report.check('put together again by hand, the counts are as before', true)
 }
 
-/** A suggestion is confirmed from the drawer, and the next one offered. */
-async function decide() {
+/** A suggestion is confirmed from the drawer, the next one is offered and rejected; the counts follow. */
+async function decide(truth) {
   await page.locator('.tabs').getByRole('link', { name: 'Workspace' }).click()
   await page.locator('.filter-suggested').click()
   await page.waitForURL(/state=suggested/)
@@ -294,12 +313,24 @@ async function decide() {
   await first.click()
   const detail = page.getByTestId('match-detail')
   await detail.getByText('Suggested').waitFor()
-  await page.getByRole('button', { name: 'Confirm' }).click()
+  await page.getByRole('button', { name: 'Confirm', exact: true }).click()
   await detail.getByText('Confirmed', { exact: true }).waitFor()
   await page.getByRole('button', { name: 'Next suggestion' }).click()
   await detail.getByText('Suggested').waitFor()
   report.check('a suggestion is confirmed, and the next one opens', true)
+  await page.getByRole('button', { name: 'Reject', exact: true }).click()
+  await page.getByLabel('Reason').fill('not the same business')
+  await report.screen('22-reject', { full: false })
+  await page.getByRole('dialog').last().getByRole('button', { name: 'Reject', exact: true }).click()
+  await detail.getByText('Rejected').waitFor()
   await page.keyboard.press('Escape')
+  await detail.waitFor({ state: 'detached' })
+  const change = { suggested: -2, unmatched: 1, matched: 1 }
+  for (const [state, by] of Object.entries(change)) {
+    const want = ((truth.counts.left[state] ?? 0) + by).toLocaleString('en-US')
+    await page.locator(`.filter-${state} .num`).filter({ hasText: new RegExp(`^${want}`) }).waitFor()
+  }
+  report.check('after one confirmed and one rejected the counts have followed', true)
 }
 
 async function dashboard() {
@@ -393,7 +424,7 @@ const steps = async () => {
   await exceptions()
   await exports(truth)
   await apartAndTogether(truth)
-  await decide()
+  await decide(truth)
   await dashboard()
   await leave()
   await otherRoles()

@@ -31,7 +31,7 @@ export function rowsOf(text) {
   return records.map((record) => Object.fromEntries(header.map((name, i) => [name, record[i] ?? ''])))
 }
 
-/** How many rows of each side the truth wants in each state: `counts.left.matched`. */
+/** What the truth wants of each side, by state: how many rows, `counts.left.matched`, and which, `ids.left.matched`. */
 export async function readTruth(path) {
   const rows = rowsOf(await readFile(path, 'utf8'))
   const first = rows[0] ?? {}
@@ -40,13 +40,13 @@ export async function readTruth(path) {
     throw new Error(`${path} needs the columns side and state; it has ${Object.keys(first).join(', ')}`)
   }
   const counts = { left: {}, right: {} }
-  const matched = { left: new Set(), right: new Set() }
+  const ids = { left: {}, right: {} }
   for (const row of rows) {
     const state = row[stateName]
     counts[row.side][state] = (counts[row.side][state] ?? 0) + 1
-    if (state === 'matched' && row.ext_id) matched[row.side].add(row.ext_id)
+    if (row.ext_id) (ids[row.side][state] ??= new Set()).add(row.ext_id)
   }
-  return { rows: rows.length, counts, matched }
+  return { rows: rows.length, counts, ids }
 }
 
 /** An exported file, its trailer checked: the number of rows, and the hash of all bytes before it. */
