@@ -79,8 +79,10 @@ CREATE TABLE txn (
   kind text NOT NULL,
   CONSTRAINT txn_once UNIQUE (source_id, identity, occurrence)
 );
-CREATE INDEX txn_by_day ON txn (source_id, booking_date);
-
+-- In the order in which rows come, so it costs next to nothing to keep: one source page by page, and a run's load in its order.
+CREATE INDEX txn_by_source ON txn (source_id, id);
+-- Files come in the order of their days, so block ranges say which files have a day: a B-tree of days says it for ten times the cost.
+CREATE INDEX txn_by_day ON txn USING brin (booking_date) WITH (pages_per_range = 32, autosummarize = on);
 
 CREATE FUNCTION txn_doc(t txn) RETURNS json LANGUAGE sql STABLE AS $$
   SELECT json_build_object('txn_id', t.id::text, 'source_id', t.source_id, 'ext_id', nullif(t.ext_id, ''),
@@ -123,7 +125,7 @@ CREATE TABLE run (
 
 CREATE TABLE match (
   id uuid PRIMARY KEY,
-  -- No foreign keys here and in run_item: runs are never deleted, only a run's own transaction writes these rows, and checking
+  -- No foreign keys here, in run_item and in exception_item: runs are never deleted, only a run's own transaction writes these rows, and checking
   -- 300,000 of them costs as much CPU as writing them (measured: 4.6 s against 2.8 s for a run of 2 x 100,000 rows).
   run_id uuid NOT NULL,
   kind text NOT NULL CHECK (kind IN ('one_to_one','one_to_many','many_to_one','many_to_many','adjustment','manual')),
@@ -145,6 +147,7 @@ CREATE TABLE match (
   CONSTRAINT match_four_eyes CHECK (created_by IS NULL OR confirmed_by IS NULL OR kind = 'manual' OR created_by <> confirmed_by)
 );
 CREATE INDEX match_by_run ON match (run_id, id);
+CREATE INDEX match_suggested ON match (run_id, id) WHERE status = 'suggested';
 
 CREATE TABLE run_item (
   run_id uuid NOT NULL,
@@ -173,10 +176,20 @@ CREATE TABLE exception_item (
   created_at timestamptz NOT NULL DEFAULT now(),
   due_at timestamptz NOT NULL,
   CONSTRAINT exception_once UNIQUE (run_id, txn_id),
-  CONSTRAINT exception_four_eyes CHECK (approved_by IS NULL OR proposed_by IS NULL OR approved_by <> proposed_by),
-  FOREIGN KEY (run_id, txn_id) REFERENCES run_item ON DELETE CASCADE
+  CONSTRAINT exception_four_eyes CHECK (approved_by IS NULL OR proposed_by IS NULL OR approved_by <> proposed_by)
 );
-CREATE INDEX exception_by_due ON exception_item (status, due_at);
+CREATE INDEX exception_by_run ON exception_item (run_id, nr);
+-- What is not closed, over all runs: the queue of the people, and the dashboard's ageing.
+CREATE INDEX exception_open ON exception_item (nr) WHERE status <> 'closed';
+
+-- What lists are narrowed by has few values: a sample of 3,000 rows tells them as well as the usual 30,000, in a tenth of the time. It is
+-- taken at the end of each upload and run, so that the first page after it is planned for what is there.
+ALTER TABLE txn ALTER source_id SET STATISTICS 10, ALTER ccy SET STATISTICS 10;
+ALTER TABLE run_item ALTER run_id SET STATISTICS 10, ALTER txn_id SET STATISTICS 10,
+  ALTER side SET STATISTICS 10, ALTER state SET STATISTICS 10;
+ALTER TABLE match ALTER run_id SET STATISTICS 10, ALTER status SET STATISTICS 10, ALTER pass SET STATISTICS 10;
+ALTER TABLE exception_item ALTER run_id SET STATISTICS 10, ALTER txn_id SET STATISTICS 10,
+  ALTER status SET STATISTICS 10, ALTER reason_code SET STATISTICS 10;
 
 CREATE TABLE exception_comment (
   id uuid PRIMARY KEY,

@@ -18,15 +18,16 @@ use crate::audit::{Event, append};
 use crate::page::{PageQuery, json, list, one};
 use crate::permissions::{Discuss, ExceptionsApprove, MatchesPropose, Read};
 
-/// The document of an exception, with its comments when `$1` says so.
+/// The document of an exception, with its comments when `$1` says so. What follows narrows its row and ends in `OFFSET 0) i`.
 const EXCEPTION: &str = "SELECT e.nr::text, json_build_object('id', e.id, 'run_id', e.run_id,
     'side', CASE i.side WHEN 'L' THEN 'left' ELSE 'right' END, 'status', e.status, 'reason_code', e.reason_code,
     'resolution', e.resolution, 'reason', e.reason, 'assignee', e.assignee, 'proposed_by', e.proposed_by,
     'approved_by', e.approved_by, 'due_at', iso(e.due_at), 'age_days', extract(day FROM now() - e.created_at)::int,
-    'match_id', i.match_id, 'txn', txn_doc(t),
+    'match_id', i.match_id, 'txn', i.doc,
     'comments', CASE WHEN $1::boolean THEN (SELECT coalesce(json_agg(json_build_object('at', iso(c.at), 'author', c.author,
       'text', c.body) ORDER BY c.id), '[]'::json) FROM exception_comment c WHERE c.exception_id = e.id) ELSE '[]'::json END)::text
-    FROM exception_item e JOIN run_item i ON i.run_id = e.run_id AND i.txn_id = e.txn_id JOIN txn t ON t.id = e.txn_id";
+    FROM exception_item e CROSS JOIN LATERAL (SELECT ri.side, ri.match_id, txn_doc(txn) AS doc
+      FROM run_item ri JOIN txn ON txn.id = ri.txn_id WHERE ri.run_id = e.run_id AND ri.txn_id = e.txn_id";
 
 #[derive(Deserialize)]
 pub(crate) struct Filter {
@@ -96,13 +97,15 @@ pub(crate) async fn index(
     };
     let limit = page.limit()?;
     let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
-        "{EXCEPTION} WHERE ($2::uuid IS NULL OR e.run_id = $2) AND ($3::text IS NULL OR e.status = $3)
-           AND ($4::text IS NULL OR e.reason_code = $4) AND ($5::text IS NULL OR i.side = $5)
+        "{EXCEPTION} AND ($5::text IS NULL OR ri.side = $5::text::bpchar)
+             AND ($7::text IS NULL OR ext_id ILIKE $7 OR reference ILIKE $7 OR counterparty ILIKE $7) OFFSET 0) i
+         WHERE ($2::uuid IS NULL OR e.run_id = $2) AND ($3::text IS NULL OR e.status = $3)
+           AND ($4::text IS NULL OR e.reason_code = $4)
            AND ($6::text IS NULL OR e.assignee = $6)
-           AND ($7::text IS NULL OR t.ext_id ILIKE $7 OR t.reference ILIKE $7 OR t.counterparty ILIKE $7)
            AND ($8::bigint IS NULL OR e.nr > $8)
          ORDER BY e.nr LIMIT $9"
     )))
+    .persistent(false)
     .bind(false)
     .bind(filter.run_id)
     .bind(filter.status)
@@ -337,11 +340,12 @@ async fn finish(
 }
 
 async fn document(app: &App, id: Uuid) -> Result<Option<String>, sqlx::Error> {
-    let row: Option<(String, String)> =
-        sqlx::query_as(sqlx::AssertSqlSafe(format!("{EXCEPTION} WHERE e.id = $2")))
-            .bind(true)
-            .bind(id)
-            .fetch_optional(app.pool())
-            .await?;
+    let row: Option<(String, String)> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+        "{EXCEPTION} OFFSET 0) i WHERE e.id = $2"
+    )))
+    .bind(true)
+    .bind(id)
+    .fetch_optional(app.pool())
+    .await?;
     Ok(row.map(|(_, document)| document))
 }

@@ -81,6 +81,7 @@ pub(crate) async fn index(
            AND ($5::uuid IS NULL OR m.id > $5)
          ORDER BY m.id LIMIT $6"
     )))
+    .persistent(false)
     .bind(run)
     .bind(filter.status)
     .bind(filter.pass)
@@ -105,16 +106,17 @@ pub(crate) async fn items(
     };
     let limit = page.limit()?;
     let rows = sqlx::query_as(
-        "SELECT i.txn_id::text, (txn_doc(t)::jsonb || jsonb_build_object(
+        "SELECT i.txn_id::text, left(t.doc, -1) || ',' || substr(json_build_object(
            'side', CASE i.side WHEN 'L' THEN 'left' ELSE 'right' END, 'state', i.state, 'match_id', i.match_id,
-           'exception_id', (SELECT e.id FROM exception_item e WHERE e.run_id = i.run_id AND e.txn_id = i.txn_id)))::text
-         FROM run_item i JOIN txn t ON t.id = i.txn_id
-         WHERE i.run_id = $1 AND ($2::text IS NULL OR i.side = $2) AND ($3::text IS NULL OR i.state = $3)
-           AND ($4::text IS NULL OR t.ccy = $4)
-           AND ($5::text IS NULL OR t.ext_id ILIKE $5 OR t.reference ILIKE $5 OR t.counterparty ILIKE $5)
+           'exception_id', (SELECT e.id FROM exception_item e WHERE e.run_id = i.run_id AND e.txn_id = i.txn_id))::text, 2)
+         FROM run_item i CROSS JOIN LATERAL (SELECT txn_doc(txn)::text AS doc FROM txn WHERE id = i.txn_id
+           AND ($4::text IS NULL OR ccy = $4::text::bpchar)
+           AND ($5::text IS NULL OR ext_id ILIKE $5 OR reference ILIKE $5 OR counterparty ILIKE $5) OFFSET 0) t
+         WHERE i.run_id = $1 AND ($2::text IS NULL OR i.side = $2::text::bpchar) AND ($3::text IS NULL OR i.state = $3)
            AND ($6::bigint IS NULL OR i.txn_id > $6)
          ORDER BY i.txn_id LIMIT $7",
     )
+    .persistent(false)
     .bind(run)
     .bind(side_letter(filter.side.as_deref())?)
     .bind(filter.state)

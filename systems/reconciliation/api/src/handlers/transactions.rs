@@ -37,13 +37,14 @@ pub(crate) async fn index(
     let limit = page.limit()?;
     let rows = sqlx::query_as(
         "SELECT t.id::text, txn_doc(t)::text FROM txn t
-         WHERE ($1::uuid IS NULL OR source_id = $1) AND ($2::text IS NULL OR ccy = $2)
+         WHERE ($1::uuid IS NULL OR source_id = $1) AND ($2::text IS NULL OR ccy = $2::text::bpchar)
            AND ($3::text IS NULL OR ext_id ILIKE $3 OR reference ILIKE $3 OR counterparty ILIKE $3 OR description ILIKE $3)
            AND ($4::text IS NULL OR booking_date >= $4::date) AND ($5::text IS NULL OR booking_date <= $5::date)
            AND ($6::bigint IS NULL OR amount_minor >= $6) AND ($7::bigint IS NULL OR amount_minor <= $7)
            AND ($8::bigint IS NULL OR t.id > $8)
          ORDER BY t.id LIMIT $9",
     )
+    .persistent(false)
     .bind(filter.source_id)
     .bind(filter.ccy)
     .bind(filter.q.as_deref().map(contains))

@@ -20,6 +20,11 @@ use crate::audit::{Event, append_system};
 use crate::copy::Encoder;
 use crate::progress::Frame;
 
+/// So that the first page of the run's rows is planned for what is there, and not for what the tables were before.
+const ANALYZE: &str =
+    "ANALYZE run_item (run_id, txn_id, side, state), match (run_id, status, pass),
+  exception_item (run_id, txn_id, status, reason_code)";
+
 /// Writes everything, or nothing when the run is not ours any more.
 pub(super) async fn write(
     app: &App,
@@ -46,6 +51,7 @@ pub(super) async fn write(
         matches(&mut transaction, job.run, &worked, &ids).await?;
         items(&mut transaction, job.run, &worked, &ids).await?;
         exceptions::open(&mut transaction, job.run, None).await?;
+        sqlx::raw_sql(ANALYZE).execute(&mut *transaction).await?;
     }
     let stats = stats(&mut transaction, job.run, &worked).await?;
     end(&mut transaction, job, &stats).await?;
