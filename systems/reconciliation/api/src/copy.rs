@@ -58,6 +58,11 @@ impl Encoder {
         self
     }
 
+    /// `integer`.
+    pub fn int4(&mut self, value: i32) -> &mut Self {
+        self.field(&value.to_be_bytes())
+    }
+
     /// `bigint`.
     pub fn int8(&mut self, value: i64) -> &mut Self {
         self.field(&value.to_be_bytes())

@@ -1,11 +1,14 @@
 //! From a received file to rows in the database: everything in one transaction, so that an answer means that all of it is
 //! durable and no answer means that nothing happened.
 
+mod rejects;
+mod rows;
+
 use std::fs::File;
 use std::time::Instant;
 
 use recon_core::identity::{content_hash, identities};
-use recon_core::ingest::{IngestError, Ingested, Limits, Reject};
+use recon_core::ingest::{IngestError, Ingested, Limits};
 use recon_core::mapping::{CompiledMapping, Mapping};
 use serde_json::{Value, json};
 use sqlx::PgConnection;
@@ -16,10 +19,8 @@ use uuid::Uuid;
 
 use crate::app::App;
 use crate::audit::{Event, append};
-use crate::copy::Encoder;
 
-/// Errors that are kept for reading; the counts are of all. Who has more needs another mapping, not a longer list.
-const KEPT_ERRORS: usize = 10_000;
+pub use rejects::reject_json;
 
 /// A file on disk, ready to be read.
 #[derive(Debug)]
@@ -165,15 +166,14 @@ async fn write(
     who: &Identity,
     started: Instant,
 ) -> Result<Counts, Problem> {
-    stage(connection, &upload.rows).await?;
-    let accepted = insert_new(connection, upload).await?;
-    let conflicts = conflicts(connection, upload, accepted).await?;
+    let known = rows::known(connection, upload.source, &upload.rows).await?;
+    rows::copy_new(connection, upload, &known).await?;
     let ingested = &upload.rows.ingested;
-    let staged = count(ingested.store.len());
+    let conflicts: Vec<i64> = known.conflicts(&ingested.store).collect();
     let clashing = count(conflicts.len());
     let counts = Counts {
-        accepted,
-        duplicate: count(ingested.duplicates.len()) + staged - accepted - clashing,
+        accepted: count(ingested.store.len()) - count(known.len()),
+        duplicate: count(ingested.duplicates.len()) + count(known.len()) - clashing,
         rejected: count(ingested.rejected.len()) + clashing,
     };
     sqlx::query(
@@ -193,159 +193,11 @@ async fn write(
     .bind(&who.email)
     .execute(&mut *connection)
     .await?;
-    errors(connection, upload, conflicts).await?;
-    Ok(counts)
-}
-
-/// Copies all rows into a table of this session, because COPY itself cannot leave out what is there already.
-async fn stage(connection: &mut PgConnection, rows: &Rows) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "CREATE TEMP TABLE IF NOT EXISTS txn_stage (nr bigint, identity uuid, occurrence bigint, content uuid, booking_date date,
-           value_date date, amount_minor bigint, ccy text, ext_id text, reference text, counterparty text, description text,
-           kind text) ON COMMIT DELETE ROWS",
-    )
-    .execute(&mut *connection)
-    .await?;
-    let mut copy = connection
-        .copy_in_raw("COPY txn_stage FROM STDIN (FORMAT BINARY)")
+    rejects::keep(connection, upload, conflicts).await?;
+    sqlx::raw_sql("ANALYZE txn (source_id, ccy)")
+        .execute(&mut *connection)
         .await?;
-    let mut encoder = Encoder::new();
-    let store = &rows.ingested.store;
-    for place in 0..store.len() {
-        let txn = store.get(place);
-        let identity = &rows.identities[place];
-        encoder
-            .row(13)
-            .int8(txn.row_id.cast_signed())
-            .uuid(Uuid::from_bytes(identity.hash))
-            .int8(i64::from(identity.occurrence))
-            .uuid(Uuid::from_bytes(rows.contents[place]))
-            .date(txn.booking_date.days());
-        match txn.value_date {
-            Some(day) => encoder.date(day.days()),
-            None => encoder.null(),
-        };
-        encoder
-            .int8(txn.amount_minor)
-            .text(txn.ccy.code())
-            .text(txn.ext_id)
-            .text(txn.reference)
-            .text(txn.counterparty)
-            .text(txn.description)
-            .text(txn.kind);
-        if let Some(chunk) = encoder.full() {
-            copy.send(chunk).await?;
-        }
-    }
-    copy.send(encoder.end()).await?;
-    copy.finish().await.map(|_| ())
-}
-
-async fn insert_new(connection: &mut PgConnection, upload: &Upload) -> Result<i64, sqlx::Error> {
-    let done = sqlx::query(
-        "INSERT INTO txn (upload_id, source_id, identity, occurrence, content, booking_date, value_date, amount_minor, ccy,
-           ext_id, reference, counterparty, description, kind)
-         SELECT $1, $2, identity, occurrence::int, content, booking_date, value_date, amount_minor, ccy,
-           ext_id, reference, counterparty, description, kind
-         FROM txn_stage ORDER BY nr ON CONFLICT ON CONSTRAINT txn_once DO NOTHING",
-    )
-    .bind(upload.id)
-    .bind(upload.source)
-    .execute(&mut *connection)
-    .await?;
-    Ok(done.rows_affected().cast_signed())
-}
-
-/// Rows with the id of a row that an earlier file brought, but with other content: one of the two is wrong, and calling it a
-/// duplicate would lose money.
-async fn conflicts(
-    connection: &mut PgConnection,
-    upload: &Upload,
-    accepted: i64,
-) -> Result<Vec<i64>, sqlx::Error> {
-    if accepted == count(upload.rows.ingested.store.len()) {
-        return Ok(Vec::new());
-    }
-    sqlx::query_scalar(
-        "SELECT s.nr FROM txn_stage s JOIN txn t ON t.source_id = $1 AND t.identity = s.identity AND t.occurrence = s.occurrence
-         WHERE t.upload_id <> $2 AND t.content <> s.content ORDER BY s.nr",
-    )
-    .bind(upload.source)
-    .bind(upload.id)
-    .fetch_all(connection)
-    .await
-}
-
-async fn errors(
-    connection: &mut PgConnection,
-    upload: &Upload,
-    conflicts: Vec<i64>,
-) -> Result<(), sqlx::Error> {
-    let header = 1;
-    let clash = |row: i64| ErrorRow {
-        line: row + header,
-        column: String::new(),
-        code: "id_conflict",
-        detail: "an earlier file has the same id with other content".to_owned(),
-    };
-    let rejected = upload
-        .rows
-        .ingested
-        .rejected
-        .iter()
-        .map(ErrorRow::from_reject);
-    let mut all: Vec<ErrorRow> = rejected.chain(conflicts.into_iter().map(clash)).collect();
-    if all.is_empty() {
-        return Ok(());
-    }
-    all.sort_by_key(|error| error.line);
-    all.truncate(KEPT_ERRORS);
-    let column = |read: fn(&ErrorRow) -> String| all.iter().map(read).collect::<Vec<String>>();
-    sqlx::query(
-        "INSERT INTO ingest_error (upload_id, nr, line, col, code, detail)
-         SELECT $1, nr, line, col, code, detail
-         FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[]) WITH ORDINALITY AS e(line, col, code, detail, nr)",
-    )
-    .bind(upload.id)
-    .bind(all.iter().map(|error| error.line).collect::<Vec<i64>>())
-    .bind(column(|error| error.column.clone()))
-    .bind(column(|error| error.code.to_owned()))
-    .bind(column(|error| error.detail.clone()))
-    .execute(connection)
-    .await
-    .map(|_| ())
-}
-
-struct ErrorRow {
-    line: i64,
-    column: String,
-    code: &'static str,
-    detail: String,
-}
-
-impl ErrorRow {
-    fn from_reject(reject: &Reject) -> Self {
-        Self {
-            line: i64::from(reject.line),
-            column: column_name(reject),
-            code: reject.code.name(),
-            detail: reject.code.message().to_owned(),
-        }
-    }
-}
-
-/// A rejected row as the API shows it.
-pub fn reject_json(reject: &Reject) -> Value {
-    json!({"line": reject.line, "column": column_name(reject), "code": reject.code.name(), "detail": reject.code.message()})
-}
-
-/// Counted from 1; empty when the row as a whole is at fault.
-fn column_name(reject: &Reject) -> String {
-    if reject.column == 0 {
-        String::new()
-    } else {
-        reject.column.to_string()
-    }
+    Ok(counts)
 }
 
 /// What a file that cannot be read says to its sender.
