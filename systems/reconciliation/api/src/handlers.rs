@@ -13,6 +13,7 @@ pub(crate) mod sources;
 pub(crate) mod transactions;
 pub(crate) mod uploads;
 pub(crate) mod users;
+mod why;
 pub(crate) mod ws;
 
 use axum::response::Response;

@@ -25,8 +25,16 @@ const MATCH: &str = "SELECT m.id::text, json_build_object('id', m.id, 'run_id', 
     'variance_minor', m.variance_minor::text, 'ambiguous', m.ambiguous, 'reason', m.reason, 'created_by', m.created_by,
     'confirmed_by', m.confirmed_by,
     'left', (SELECT json_agg(txn_doc(t) ORDER BY t.id) FROM txn t WHERE t.id = ANY (m.left_ids)),
-    'right', (SELECT json_agg(txn_doc(t) ORDER BY t.id) FROM txn t WHERE t.id = ANY (m.right_ids)),
-    'evidence', coalesce(m.evidence, '[]'::jsonb))::text FROM match m";
+    'right', (SELECT json_agg(txn_doc(t) ORDER BY t.id) FROM txn t WHERE t.id = ANY (m.right_ids)))::text,
+    m.evidence::text FROM match m";
+
+/// Key, document without its evidence, and the evidence that was stored.
+type Row = (String, String, Option<String>);
+
+fn with_evidence(document: &str, evidence: &str) -> String {
+    let open = document.strip_suffix('}').unwrap_or(document);
+    format!("{open},\"evidence\":{evidence}}}")
+}
 
 #[derive(Deserialize)]
 pub(crate) struct Filter {
@@ -74,7 +82,7 @@ pub(crate) async fn index(
         cursor: filter.cursor,
     };
     let limit = page.limit()?;
-    let rows = sqlx::query_as(sqlx::AssertSqlSafe(format!(
+    let rows: Vec<Row> = sqlx::query_as(sqlx::AssertSqlSafe(format!(
         "{MATCH} WHERE m.run_id = $1 AND ($2::text IS NULL OR m.status = $2) AND ($3::text IS NULL OR m.pass = $3)
            AND ($4::text IS NULL OR EXISTS (SELECT 1 FROM txn t WHERE (t.id = ANY (m.left_ids) OR t.id = ANY (m.right_ids))
              AND (t.ext_id ILIKE $4 OR t.reference ILIKE $4 OR t.counterparty ILIKE $4)))
@@ -90,7 +98,12 @@ pub(crate) async fn index(
     .bind(limit + 1)
     .fetch_all(app.pool())
     .await?;
-    Ok(list(rows, limit))
+    // What is computed is computed for one match at a time, when someone looks at it.
+    let rows = rows.into_iter().map(|(id, document, stored)| {
+        let evidence = stored.as_deref().unwrap_or("[]");
+        (id, with_evidence(&document, evidence))
+    });
+    Ok(list(rows.collect(), limit))
 }
 
 pub(crate) async fn items(
@@ -433,11 +446,14 @@ async fn finish(
 }
 
 async fn respond(app: &App, id: Uuid, status: StatusCode) -> Answer {
-    let row: Option<(String, String)> =
-        sqlx::query_as(sqlx::AssertSqlSafe(format!("{MATCH} WHERE m.id = $1")))
-            .bind(id)
-            .fetch_optional(app.pool())
-            .await?;
-    let (_, document) = row.ok_or_else(|| Problem::new(Code::NotFound, "no such match"))?;
-    Ok(json(status, document))
+    let row: Option<Row> = sqlx::query_as(sqlx::AssertSqlSafe(format!("{MATCH} WHERE m.id = $1")))
+        .bind(id)
+        .fetch_optional(app.pool())
+        .await?;
+    let (_, document, stored) = row.ok_or_else(|| Problem::new(Code::NotFound, "no such match"))?;
+    let evidence = match stored {
+        Some(stored) => stored,
+        None => super::why::evidence_of(app, id).await?,
+    };
+    Ok(json(status, with_evidence(&document, &evidence)))
 }
