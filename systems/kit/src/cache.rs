@@ -1,8 +1,8 @@
 //! The Redis client: a few connections, each shared by many requests, reconnected by themselves.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use redis::{Client, RedisError};
@@ -33,7 +33,11 @@ pub fn check_url(url: &str) -> Result<(), String> {
 pub struct Cache {
     connections: Arc<[ConnectionManager]>,
     next: Arc<AtomicUsize>,
+    /// How long the last answer to a ping took, in microseconds; [`NO_ANSWER`] when there was none.
+    ping_micros: Arc<AtomicU64>,
 }
+
+const NO_ANSWER: u64 = u64::MAX;
 
 impl std::fmt::Debug for Cache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -59,6 +63,7 @@ impl Cache {
         Ok(Self {
             connections: connections?.into(),
             next: Arc::new(AtomicUsize::new(0)),
+            ping_micros: Arc::new(AtomicU64::new(NO_ANSWER)),
         })
     }
 
@@ -71,10 +76,25 @@ impl Cache {
     /// Asks Redis whether it is there.
     pub async fn ping(&self) -> Result<(), String> {
         let mut connection = self.connection();
+        let asked = Instant::now();
         let answer: Result<String, RedisError> =
             redis::cmd("PING").query_async(&mut connection).await;
+        let took = u64::try_from(asked.elapsed().as_micros()).unwrap_or(NO_ANSWER);
+        let seen = if answer.is_ok() { took } else { NO_ANSWER };
+        self.ping_micros.store(seen, Ordering::Relaxed);
         answer
             .map(|_| ())
             .map_err(|error| crate::problem::chain(&error))
+    }
+
+    /// How long the last answer to a ping took; `None` when Redis did not answer it, or was never asked.
+    pub fn last_ping(&self) -> Option<Duration> {
+        let micros = self.ping_micros.load(Ordering::Relaxed);
+        (micros != NO_ANSWER).then(|| Duration::from_micros(micros))
+    }
+
+    /// Connections, open or not yet.
+    pub fn size(&self) -> usize {
+        self.connections.len()
     }
 }

@@ -16,6 +16,7 @@ pub mod db;
 pub mod log;
 pub mod metrics;
 pub mod migrate;
+pub mod needs;
 pub mod platform;
 pub mod probes;
 pub mod problem;

@@ -41,6 +41,11 @@ impl Listeners {
     pub fn api_address(&self) -> io::Result<SocketAddr> {
         self.api.local_addr()
     }
+
+    /// Where the metrics listen, when they do.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics.as_ref()?.local_addr().ok()
+    }
 }
 
 async fn bind(key: &str, address: SocketAddr) -> io::Result<TcpListener> {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
-use prometheus::{HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, Opts};
 use sqlx::PgPool;
 use systems_kit::auth::lockout::Lockout;
 use systems_kit::auth::refresh::RefreshTokens;
@@ -14,6 +13,7 @@ use systems_kit::metrics::Metrics;
 use systems_kit::probes::Health;
 use tokio::sync::{Notify, Semaphore};
 
+use crate::figures::Figures;
 use crate::schema::SCHEMA;
 use crate::settings::Settings;
 
@@ -49,67 +49,6 @@ struct Inner {
     work_waits: Notify,
 }
 
-/// The figures of this system.
-#[derive(Debug)]
-pub struct Figures {
-    /// Rows by outcome.
-    pub rows_ingested: IntCounterVec,
-    /// Bytes of uploads.
-    pub ingest_bytes: IntCounter,
-    /// Matches by kind and status.
-    pub matches: IntCounterVec,
-    /// Time of each part of a run.
-    pub run_seconds: HistogramVec,
-    /// Runs whose rows did not add up. Must stay 0.
-    pub conservation_violations: IntCounter,
-    /// Speed of the last run.
-    pub run_rows_per_second: IntGauge,
-    /// Open WebSockets.
-    pub ws_clients: IntGauge,
-}
-
-impl Figures {
-    fn try_new(metrics: &Metrics) -> Result<Self, prometheus::Error> {
-        let counters =
-            |name, help, labels: &[&str]| IntCounterVec::new(Opts::new(name, help), labels);
-        let figures = Self {
-            rows_ingested: counters(
-                "recon_rows_ingested_total",
-                "Rows of uploads.",
-                &["format", "outcome"],
-            )?,
-            ingest_bytes: IntCounter::new("recon_ingest_bytes_total", "Bytes of uploads.")?,
-            matches: counters(
-                "recon_matches_total",
-                "Matches of runs.",
-                &["kind", "status"],
-            )?,
-            run_seconds: HistogramVec::new(
-                HistogramOpts::new("recon_run_part_seconds", "Time of the parts of a run.")
-                    .buckets(vec![0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 120.0]),
-                &["part"],
-            )?,
-            conservation_violations: IntCounter::new(
-                "recon_conservation_violations_total",
-                "Runs whose rows did not add up.",
-            )?,
-            run_rows_per_second: IntGauge::new(
-                "recon_run_rows_per_second",
-                "Rows per second of the last run.",
-            )?,
-            ws_clients: IntGauge::new("ws_clients", "Open WebSockets.")?,
-        };
-        metrics.register(figures.rows_ingested.clone())?;
-        metrics.register(figures.ingest_bytes.clone())?;
-        metrics.register(figures.matches.clone())?;
-        metrics.register(figures.run_seconds.clone())?;
-        metrics.register(figures.conservation_violations.clone())?;
-        metrics.register(figures.run_rows_per_second.clone())?;
-        metrics.register(figures.ws_clients.clone())?;
-        Ok(figures)
-    }
-}
-
 /// Why a replica cannot be put together.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
@@ -131,6 +70,7 @@ impl App {
         let pool = systems_kit::db::pool(platform, NAME).map_err(AppError::Database)?;
         let cache = Cache::open(platform)?;
         let metrics = Metrics::try_new()?;
+        systems_kit::needs::register(&metrics, &pool, &cache)?;
         let inner = Inner {
             tokens: Tokens::new(NAME, &platform.jwt_secret),
             refresh: RefreshTokens::new(cache.clone(), NAME),

@@ -10,7 +10,7 @@ use recon_api::app::App;
 use recon_api::cli::Command;
 use recon_api::schema::SCHEMA;
 use recon_api::settings::Settings;
-use recon_api::{routes, seed, work};
+use recon_api::{figures, routes, seed, work};
 use recon_core::synth;
 use systems_kit::config::{EXIT_CONFIG, Reader};
 use systems_kit::log::{self, Sink};
@@ -122,9 +122,14 @@ async fn serve_app(app: App) -> Result<(), String> {
         .map_err(|error| error.to_string())?;
     let address = listeners.api_address().map_err(|error| error.to_string())?;
     let router = routes::router(app.clone()).map_err(|error| error.to_string())?;
-    tracing::info!(%address, build = platform.build, "listening");
+    let metrics = listeners
+        .metrics_address()
+        .map_or_else(|| "off".to_owned(), |address| address.to_string());
+    tracing::info!(%address, metrics, build = platform.build, "listening");
     let (stopper, stop) = serve::stop_pair();
     let warm_up = tokio::spawn(warm_up(app.clone(), stop.clone()));
+    // Ends when the stop is set; it holds nothing that must be closed.
+    let _keeper = tokio::spawn(figures::keep(app.clone(), stop.clone()));
     let worker = tokio::spawn(work::take_jobs(app.clone(), stop));
     let drain = (platform.drain_delay, stopper);
     let served = serve::run(listeners, router, app.health(), app.metrics(), drain).await;

@@ -1,7 +1,7 @@
 //! The reconciliation service: HTTP, storage, sessions, progress and the background work around `recon-core`.
 //!
 //! **Owns** the routes of `API.md`, the tables of `migrations/`, and the jobs that replicas share. **Must not know** how two rows
-//! are matched or how a CSV line is read: that is `recon-core`, reached from [`ingest`] and [`work`] alone.
+//! are matched or how a CSV line is read: that is `recon-core`, reached from [`ingest`], [`work`] and `handlers::why` alone.
 //!
 //! Reading order: [`cli`] → [`settings`] → [`app`] → [`permissions`] → [`routes`] → `handlers` → [`ingest`] → [`work`].
 
@@ -9,6 +9,7 @@ pub mod app;
 pub mod audit;
 pub mod cli;
 pub mod copy;
+pub mod figures;
 mod handlers;
 pub mod ingest;
 pub mod page;

@@ -30,21 +30,26 @@ SELECT json_build_object(
 const LAST_RUNS: i64 = 5;
 
 pub(crate) async fn show(State(app): State<App>, _: Require<Read>) -> Answer {
+    Ok(json(StatusCode::OK, document(&app).await?))
+}
+
+/// The whole document, from Redis where it is kept there.
+pub(crate) async fn document(app: &App) -> Result<String, sqlx::Error> {
     let platform = &app.settings().platform;
     if platform.caching {
         let mut connection = app.cache().connection();
         // Without Redis the dashboard costs a query, nothing else.
         if let Ok(Some(kept)) = connection.get::<_, Option<String>>(KEY).await {
-            return Ok(json(StatusCode::OK, kept));
+            return Ok(kept);
         }
     }
-    let document = compute(&app).await?;
+    let document = compute(app).await?;
     if platform.caching {
         let mut connection = app.cache().connection();
         let seconds = platform.cache_ttl.as_secs();
         let _kept: Result<(), _> = connection.set_ex(KEY, &document, seconds).await;
     }
-    Ok(json(StatusCode::OK, document))
+    Ok(document)
 }
 
 async fn compute(app: &App) -> Result<String, sqlx::Error> {
