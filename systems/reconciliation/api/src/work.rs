@@ -1,7 +1,8 @@
 //! Background work: jobs that replicas share through one table.
 //!
-//! A job belongs to whoever holds its lease. The lease is renewed while the work goes on; when a replica dies, it runs out and
-//! another replica starts the job anew. Nothing of a run is visible before its last transaction, which also ends the job and
+//! A job belongs to whoever holds its lease. While a transaction reads or writes for the job it holds the job's row, which nobody
+//! else can take then and which a dead replica lets go at once; in between, while the engine works, the lease is renewed. When a
+//! replica dies, the lease runs out and another replica starts the job anew. Nothing of a run is visible before its last transaction, which also ends the job and
 //! fails if the lease was lost: so a run that two replicas worked on is still written once.
 //!
 //! Reading order: `claim` → [`matching`] → [`load`] → [`results`] → [`exceptions`].
@@ -21,11 +22,15 @@ use uuid::Uuid;
 
 use crate::app::App;
 
-/// A dead replica's job waits this long. Renewed every [`RENEWAL`], so that a pause of the machine loses no lease.
-const LEASE_SECONDS: f64 = 15.0;
+/// A dead replica's job waits this long, and [`LOOK`] on top. Three renewals fit in it, so a pause of two seconds loses no lease;
+/// one that does costs the work that was done, and nothing else.
+const LEASE_SECONDS: f64 = 3.0;
+
+/// The same where a replica has one connection only: a long upload holds it, and the renewal waits behind.
+const LEASE_OF_ONE_CONNECTION_SECONDS: f64 = 30.0;
 
 /// Between renewals, and so between looks at whether the run was cancelled.
-const RENEWAL: Duration = Duration::from_secs(2);
+const RENEWAL: Duration = Duration::from_millis(900);
 
 /// Between looks at the table when nobody rings.
 const LOOK: Duration = Duration::from_secs(1);
@@ -73,7 +78,7 @@ async fn claim(app: &App, owner: Uuid) -> Result<Option<Job>, sqlx::Error> {
          RETURNING id, payload, attempts",
     )
     .bind(owner)
-    .bind(LEASE_SECONDS)
+    .bind(lease_seconds(app))
     .fetch_optional(app.pool())
     .await?;
     let Some((id, payload, attempts)) = row else {
@@ -106,7 +111,20 @@ enum Renewed {
     No,
 }
 
-async fn renew(app: &App, job: &Job, owner: Uuid) -> Result<Renewed, sqlx::Error> {
+fn lease_seconds(app: &App) -> f64 {
+    if app.settings().platform.pool_size > 1 {
+        LEASE_SECONDS
+    } else {
+        LEASE_OF_ONE_CONNECTION_SECONDS
+    }
+}
+
+async fn renew(
+    app: &App,
+    job: &Job,
+    owner: Uuid,
+    executor: impl sqlx::PgExecutor<'_>,
+) -> Result<Renewed, sqlx::Error> {
     let status: Option<String> = sqlx::query_scalar(
         "UPDATE job SET lease_until = now() + make_interval(secs => $3)
          WHERE id = $1 AND owner = $2 AND state = 'running'
@@ -114,9 +132,9 @@ async fn renew(app: &App, job: &Job, owner: Uuid) -> Result<Renewed, sqlx::Error
     )
     .bind(job.id)
     .bind(owner)
-    .bind(LEASE_SECONDS)
+    .bind(lease_seconds(app))
     .bind(job.run)
-    .fetch_optional(app.pool())
+    .fetch_optional(executor)
     .await?;
     Ok(if status.as_deref() == Some("matching") {
         Renewed::Yes

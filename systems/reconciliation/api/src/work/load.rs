@@ -1,19 +1,45 @@
-//! One side of a run: its rows from the database into the engine's store.
+//! Both sides of a run: their rows from the database into the engine's stores.
 
 use futures_util::TryStreamExt as _;
 use recon_core::currency::Ccy;
 use recon_core::date::Day;
 use recon_core::txn::{Txn, TxnStore};
+use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::matching::{Order, WorkError};
+use super::{Job, Renewed, renew};
 use crate::app::App;
 use crate::copy::{Decoder, Fields, MalformedCopyError};
 
-/// Copies the rows of a source within the run's window. One connection, given back before the engine starts.
-pub(super) async fn store(app: &App, source: Uuid, order: &Order) -> Result<TxnStore, WorkError> {
+/// Copies the rows of both sources within the run's window; `None` when the job is not ours any more.
+///
+/// In one transaction that holds the job's row: no lease can run out under a long load, and the row is free the moment this
+/// replica dies. One connection, given back before the engine starts.
+pub(super) async fn stores(
+    app: &App,
+    job: &Job,
+    owner: Uuid,
+    order: &Order,
+) -> Result<Option<(TxnStore, TxnStore)>, WorkError> {
+    let mut transaction = app.pool().begin().await?;
+    if renew(app, job, owner, &mut *transaction).await? == Renewed::No {
+        return Ok(None);
+    }
+    let left = store(&mut transaction, order.left, order).await?;
+    let right = store(&mut transaction, order.right, order).await?;
+    // The time of a transaction is that of its start, so the lease begins again after it.
+    transaction.commit().await?;
+    let renewed = renew(app, job, owner, app.pool()).await?;
+    Ok((renewed == Renewed::Yes).then_some((left, right)))
+}
+
+async fn store(
+    connection: &mut PgConnection,
+    source: Uuid,
+    order: &Order,
+) -> Result<TxnStore, WorkError> {
     let statement = statement(source, order)?;
-    let mut connection = app.pool().acquire().await?;
     let mut chunks = connection.copy_out_raw(&statement).await?;
     let mut decoder = Decoder::default();
     let mut store = TxnStore::new();

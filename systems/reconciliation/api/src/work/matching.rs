@@ -118,8 +118,9 @@ async fn attempt(app: &App, job: &Job, owner: Uuid, stop: Stop) -> Result<Ended,
         .run_seconds
         .with_label_values(&["load"])
         .start_timer();
-    let left = load::store(app, order.left, &order).await?;
-    let right = load::store(app, order.right, &order).await?;
+    let Some(stores) = load::stores(app, job, owner, &order).await? else {
+        return Ok(Ended::NotOurs);
+    };
     timer.observe_duration();
     let timer = app
         .figures()
@@ -128,7 +129,7 @@ async fn attempt(app: &App, job: &Job, owner: Uuid, stop: Stop) -> Result<Ended,
         .start_timer();
     let cancel = Arc::new(AtomicBool::new(false));
     let (frames, told) = frames();
-    let engine = spawn(order, (left, right), (started, frames), Arc::clone(&cancel));
+    let engine = spawn(order, stores, (started, frames), Arc::clone(&cancel));
     let watched = watch_over(app, job, owner, (told, stop, Arc::clone(&cancel)));
     let (worked, kept) = tokio::join!(engine, watched);
     timer.observe_duration();
@@ -294,7 +295,7 @@ async fn watch_over(
         } else if renewed.elapsed() >= RENEWAL {
             renewed = Instant::now();
             // When the database is away, the last transaction decides.
-            if let Ok(Renewed::No) = renew(app, job, owner).await {
+            if let Ok(Renewed::No) = renew(app, job, owner, app.pool()).await {
                 kept = Kept::Lost;
                 cancel.store(true, Ordering::Relaxed);
             }
