@@ -1,12 +1,20 @@
-//! A PostgreSQL, a Redis and replicas of their own for each test: on Unix sockets in a temporary directory, gone at its end.
+//! What a test needs: a database of its own, and replicas.
 
 pub(crate) mod client;
+mod replica;
+mod servers;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+
+pub(crate) use replica::{Replica, ready};
+pub(crate) use servers::Servers;
+
+use client::Session;
 
 pub(crate) const SECRET: &str = "0123456789abcdef0123456789abcdef";
 pub(crate) const PASSWORD: &str = "correct-horse-battery";
@@ -14,106 +22,63 @@ pub(crate) const PASSWORD: &str = "correct-horse-battery";
 /// How long anything may take on a busy machine.
 const DEADLINE: Duration = Duration::from_mins(1);
 
+/// The database that others are copies of: migrated and seeded once, because hashing the passwords of six logins takes seconds.
+const SEEDED: &str = "seeded";
+
 pub(crate) struct Needs {
+    pub(crate) servers: &'static Servers,
     dir: TempDir,
-    bin: PathBuf,
-    redis: Option<Child>,
+    database: String,
+    nth: u32,
 }
 
 impl Needs {
-    /// Starts both, or says what is missing.
-    pub(crate) fn start() -> Option<Self> {
-        let Some(bin) = postgres_bin() else {
-            println!("skipped: needs postgresql");
-            return None;
-        };
-        if Command::new("redis-server")
-            .arg("--version")
-            .output()
-            .is_err()
-        {
-            println!("skipped: needs redis-server");
-            return None;
-        }
-        // Not under a home directory: the postgres user must reach it.
-        let dir = tempfile::Builder::new()
-            .prefix("recon")
-            .tempdir_in("/tmp")
-            .unwrap();
-        let open = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-        std::fs::set_permissions(dir.path(), open).unwrap();
-        let mut needs = Self {
-            dir,
-            bin,
-            redis: None,
-        };
-        needs.init_postgres();
-        assert!(needs.try_start_postgres(), "postgresql does not start");
-        needs.start_redis();
+    /// A database with the schema and the seed; `None` when something is missing.
+    pub(crate) fn seeded() -> Option<Self> {
+        static ONCE: Once = Once::new();
+        let servers = Servers::shared()?;
+        ONCE.call_once(|| Self::of(servers, SEEDED, "template0").migrate_and_seed());
+        let name = format!("test_{}", servers.next_test());
+        Some(Self::of(servers, &name, SEEDED))
+    }
+
+    /// A database without anything.
+    pub(crate) fn empty() -> Option<Self> {
+        let servers = Servers::shared()?;
+        let name = format!("test_{}", servers.next_test());
+        Some(Self::of(servers, &name, "template0"))
+    }
+
+    /// The same as `seeded` on servers that the test may kill.
+    pub(crate) fn alone() -> Option<Self> {
+        let needs = Self::of(Servers::alone()?, "recon", "template0");
+        needs.migrate_and_seed();
         Some(needs)
+    }
+
+    fn of(servers: &'static Servers, database: &str, template: &str) -> Self {
+        servers.create_database(database, template);
+        Self {
+            servers,
+            dir: tempfile::tempdir().unwrap(),
+            database: database.to_owned(),
+            nth: servers.next_test(),
+        }
     }
 
     pub(crate) fn path(&self) -> &Path {
         self.dir.path()
     }
 
-    fn data(&self) -> PathBuf {
-        self.path().join("pg")
-    }
-
-    fn init_postgres(&self) {
-        let data = self.data();
-        let init = [
-            "-D",
-            data.to_str().unwrap(),
-            "-U",
-            "recon",
-            "-A",
-            "trust",
-            "-E",
-            "UTF8",
-            "--no-sync",
-        ];
-        run(self.as_postgres("initdb").args(init));
-    }
-
-    /// Starts it; false while the backends of a killed postmaster are still there.
-    pub(crate) fn try_start_postgres(&self) -> bool {
-        let options = format!(
-            "-c listen_addresses= -c unix_socket_directories={}",
-            self.path().display()
-        );
-        let log = self.path().join("pg.log");
-        let mut start = self.as_postgres("pg_ctl");
-        start
-            .arg("-D")
-            .arg(self.data())
-            .arg("-o")
-            .arg(options)
-            .arg("-l")
-            .arg(log);
-        if !start
-            .args(["-w", "start"])
-            .stderr(Stdio::null())
-            .status()
-            .unwrap()
-            .success()
-        {
-            return false;
-        }
-        let mut create = self.as_postgres("createdb");
-        // There already after a restart.
-        let _ = create
-            .arg("-h")
-            .arg(self.path())
-            .args(["-U", "recon", "recon"])
-            .output();
-        true
+    fn migrate_and_seed(&self) {
+        run(self.recon().args(["migrate", "up"]));
+        run(self.recon().arg("seed").stdout(Stdio::null()));
     }
 
     /// The answer to a query, as `psql` prints it without decoration.
     pub(crate) fn try_psql(&self, query: &str) -> Result<String, String> {
-        let output = self.psql_command().arg("-c").arg(query).output().unwrap();
+        let mut psql = self.servers.psql(&self.database);
+        let output = psql.arg("-c").arg(query).output().unwrap();
         if !output.status.success() {
             return Err(String::from_utf8_lossy(&output.stderr).into_owned());
         }
@@ -126,167 +91,67 @@ impl Needs {
 
     /// A session that stays open, to hold a lock.
     pub(crate) fn psql_session(&self) -> Child {
-        self.psql_command()
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap()
-    }
-
-    fn psql_command(&self) -> Command {
-        let mut psql = Command::new(self.bin.join("psql"));
-        psql.arg("-h").arg(self.path()).args([
-            "-U",
-            "recon",
-            "-d",
-            "recon",
-            "-XqtA",
-            "-v",
-            "ON_ERROR_STOP=1",
-        ]);
-        psql
-    }
-
-    pub(crate) fn kill_postmaster(&self) {
-        let pid = std::fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
-        run(Command::new("kill")
-            .arg("-9")
-            .arg(pid.lines().next().unwrap()));
-    }
-
-    fn start_redis(&mut self) {
-        let socket = self.path().join("redis.sock");
-        let mut redis = Command::new("redis-server");
-        redis.args([
-            "--port",
-            "0",
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-            "--requirepass",
-            "rpw",
-        ]);
-        redis
-            .arg("--unixsocket")
-            .arg(&socket)
-            .arg("--dir")
-            .arg(self.path());
-        self.redis = Some(redis.stdout(Stdio::null()).spawn().unwrap());
-        until("redis listens", || socket.exists());
-    }
-
-    pub(crate) fn database_url(&self) -> String {
-        format!(
-            "postgres://recon@localhost/recon?host={}",
-            self.path().display()
-        )
+        let mut psql = self.servers.psql(&self.database);
+        psql.stdin(Stdio::piped()).stdout(Stdio::piped());
+        psql.spawn().unwrap()
     }
 
     /// `recon` with the settings of this test; the caller adds arguments.
     pub(crate) fn recon(&self) -> Command {
         let mut recon = Command::new(env!("CARGO_BIN_EXE_recon"));
-        let redis = format!(
-            "redis+unix://{}?pass=rpw",
-            self.path().join("redis.sock").display()
-        );
         recon
-            .env("DATABASE_URL", self.database_url())
-            .env("REDIS_URL", redis);
-        recon
+            .env("DATABASE_URL", self.servers.database_url(&self.database))
+            .env("REDIS_URL", self.servers.redis_url(self.nth))
             .env("JWT_SECRET", SECRET)
             .env("SEED_PASSWORD", PASSWORD)
-            .env("DB_POOL_SIZE", "2");
-        recon
+            .env("DB_POOL_SIZE", "2")
             .env("UPLOAD_DIR", self.path())
-            .env("ENABLE_METRICS", "false");
+            .env("METRICS_PORT", "0");
         recon
     }
 
-    pub(crate) fn migrate_and_seed(&self) {
-        run(self.recon().args(["migrate", "up"]));
-        run(self.recon().arg("seed").stdout(Stdio::null()));
-    }
-
-    /// A replica that listens on a port of the kernel's choice and is ready.
+    /// A replica that is ready.
     pub(crate) fn replica(&self, name: &str) -> Replica {
-        let log = self.path().join(format!("{name}.log"));
-        let out = std::fs::File::create(&log).unwrap();
+        self.replica_with(name, &[])
+    }
+
+    /// A replica with other settings.
+    pub(crate) fn replica_with(&self, name: &str, settings: &[(&str, &str)]) -> Replica {
         let mut serve = self.recon();
-        serve.arg("serve").env("PORT", "0").stdout(out);
-        let mut replica = Replica {
-            child: serve.spawn().unwrap(),
-            address: String::new(),
-        };
-        until("the replica listens", || {
-            let text = std::fs::read_to_string(&log).unwrap();
-            let Some((_, rest)) = text.split_once("\"address\":\"") else {
-                return false;
-            };
-            rest.split('"')
-                .next()
-                .unwrap()
-                .clone_into(&mut replica.address);
-            true
-        });
-        until("the replica is ready", || ready(&replica.address));
-        replica
-    }
-
-    fn as_postgres(&self, tool: &str) -> Command {
-        let tool = self.bin.join(tool);
-        let root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
-        let mut command = if root {
-            // PostgreSQL refuses to run as root.
-            let mut command = Command::new("runuser");
-            command.args(["-u", "postgres", "--"]).arg(tool);
-            command
-        } else {
-            Command::new(tool)
-        };
-        command.current_dir("/tmp").stdout(Stdio::null());
-        command
+        serve.arg("serve").envs(settings.iter().copied());
+        Replica::start(serve, &self.path().join(format!("{name}.log")))
     }
 }
 
-impl Drop for Needs {
-    fn drop(&mut self) {
-        if let Some(redis) = &mut self.redis {
-            let _ = redis.kill();
-            let _ = redis.wait();
-        }
-        let mut stop = self.as_postgres("pg_ctl");
-        let _ = stop
-            .arg("-D")
-            .arg(self.data())
-            .args(["-m", "immediate", "-w", "stop"])
-            .output();
-    }
+/// A seeded database and a replica.
+pub(crate) fn started() -> Option<(Needs, Replica)> {
+    let needs = Needs::seeded()?;
+    let replica = needs.replica("a");
+    Some((needs, replica))
 }
 
-pub(crate) struct Replica {
-    pub(crate) child: Child,
-    pub(crate) address: String,
+/// Generates the two files of a run.
+pub(crate) fn generate(needs: &Needs, rows: &str) -> [Vec<u8>; 2] {
+    let out = needs.path().join("data");
+    let mut generate = needs.recon();
+    generate.args(["gen", "--rows", rows, "--seed", "11", "--out"]);
+    run(generate.arg(&out));
+    ["left.csv", "right.csv"].map(|file| std::fs::read(out.join(file)).unwrap())
 }
 
-impl Replica {
-    pub(crate) fn signal(&self, signal: &str) {
-        run(Command::new("kill")
-            .arg(signal)
-            .arg(self.child.id().to_string()));
+/// Generates data, uploads both files and returns the sources.
+pub(crate) fn upload_both(needs: &Needs, session: &Session, rows: &str) -> (String, String) {
+    let [left_file, right_file] = generate(needs, rows);
+    let (left, right) = (session.source("Bank"), session.source("Ledger"));
+    for (source, name, bytes) in [
+        (&left, "left.csv", left_file),
+        (&right, "right.csv", right_file),
+    ] {
+        let answer = session.upload(source, name, &bytes);
+        let text = String::from_utf8_lossy(&answer.body);
+        assert_eq!(answer.status, 201, "{text}");
     }
-
-    pub(crate) fn kill(&mut self) {
-        self.signal("-9");
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Replica {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+    (left, right)
 }
 
 /// Sends a line to an open session and waits for a word of the answer.
@@ -297,16 +162,11 @@ pub(crate) fn say(session: &mut Child, line: &str, word: &str) {
     assert!(answers.lines().any(|answer| answer.unwrap().contains(word)));
 }
 
-pub(crate) fn ready(address: &str) -> bool {
-    client::get(address, "/readyz").is_some_and(|answer| answer.status == 200)
-}
-
 /// Waits for a condition.
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + DEADLINE;
     while !holds() {
         assert!(Instant::now() < end, "waited in vain until {what}");
-        std::thread::yield_now();
         std::thread::park_timeout(Duration::from_millis(20));
     }
 }
@@ -314,14 +174,4 @@ pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
 pub(crate) fn run(command: &mut Command) {
     let status = command.status().unwrap();
     assert!(status.success(), "{command:?}: {status}");
-}
-
-fn postgres_bin() -> Option<PathBuf> {
-    let mut versions: Vec<PathBuf> = std::fs::read_dir("/usr/lib/postgresql")
-        .ok()?
-        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
-        .filter(|bin| bin.join("initdb").exists())
-        .collect();
-    versions.sort();
-    versions.pop()
 }
