@@ -14,12 +14,16 @@ use super::{NONE, RunError, State};
 use crate::date::Day;
 use crate::rules::{Filter, Pass};
 
-/// Rows of one side that a partition holds on average: 256 entries of 40 bytes from each side stay in the first-level cache
+/// Rows of one side that a partition holds on average: 512 entries of 40 bytes from each side stay in the second-level cache
 /// while they are sorted and merged.
-const PARTITION_ROWS: usize = 256;
+const PARTITION_ROWS: usize = 512;
 
-/// At most 2^12 partitions, so that scattering writes to few enough places at once for the second-level cache.
-const MAX_PARTITION_BITS: u32 = 12;
+/// At most 2^10 partitions, so that scattering writes to no more pages at once than the processor has translations for.
+const MAX_PARTITION_BITS: u32 = 10;
+
+/// Buckets into which the tags of a partition are sorted first, at most: a counter of 4 bytes for each stays in the
+/// first-level cache.
+const MAX_BUCKETS: usize = 1 << 11;
 
 /// Calls of the progress callback in one pass, at most.
 const REPORTS: usize = 200;
@@ -59,8 +63,8 @@ pub(super) fn join(
     let rows = state.left.len() + state.right.len();
     let step = lefts.count().div_ceil(REPORTS);
     for partition in 0..lefts.count() {
-        lefts.sort(partition);
-        rights.sort(partition);
+        lefts.sort(partition, &keys.0);
+        rights.sort(partition, &keys.1);
         merge(lefts.tagged(partition), rights.tagged(partition), |run| {
             solver.take(run, state);
         });
@@ -110,8 +114,6 @@ pub(super) struct Entry {
     amount: i64,
     day: Day,
     pub(super) row: u32,
-    /// The part of the key's hash that does not name the partition.
-    hash: u32,
     pub(super) key: InlineKey,
 }
 
@@ -129,8 +131,10 @@ impl Entry {
 struct Partitions {
     entries: Vec<Vec<Entry>>,
     bits: u32,
-    /// Of the partition at hand, one for each entry and sorted. Upper half: the hash; lower half: the place of the entry.
+    /// Of the partition at hand, one for each entry and sorted. Upper half: of the hash; lower half: the place of the entry.
     tags: Vec<u64>,
+    /// Memory for sorting.
+    unsorted: Vec<u64>,
 }
 
 #[expect(
@@ -151,6 +155,7 @@ impl Partitions {
             entries: entries.collect(),
             bits,
             tags: Vec::new(),
+            unsorted: Vec::new(),
         }
     }
 
@@ -167,15 +172,13 @@ impl Partitions {
             let place = row as usize;
             let takes_part =
                 is_open(place) && filter.is_none_or(|filter| filter.accepts(keys.store, place));
-            if takes_part && let Some((key, hash)) = keys.key(place, &mut scratch) {
+            if takes_part && let Some(key) = keys.key(place, &mut scratch) {
                 let Numbers { amount, day } = Numbers::of(keys.store, place);
-                let partition = (hash >> 32 >> (32 - self.bits)) as usize;
-                let hash = lower_half(hash);
+                let partition = (keys.hash(&key) >> 32 >> (32 - self.bits)) as usize;
                 self.entries[partition].push(Entry {
                     amount,
                     day,
                     row,
-                    hash,
                     key,
                 });
             }
@@ -186,13 +189,14 @@ impl Partitions {
         self.entries.len()
     }
 
-    /// Prepares a partition for [`Partitions::tagged`].
-    fn sort(&mut self, partition: usize) {
-        self.tags.clear();
+    /// Prepares a partition for [`Partitions::tagged`]. The lower half of a hash does not name the partition; computing it
+    /// again costs less than carrying it along.
+    fn sort(&mut self, partition: usize, keys: &SideKeys<'_>) {
         let numbered = (0_u64..).zip(&self.entries[partition]);
-        self.tags
-            .extend(numbered.map(|(place, entry)| u64::from(entry.hash) << 32 | place));
-        self.tags.sort_unstable();
+        self.unsorted.clear();
+        self.unsorted
+            .extend(numbered.map(|(place, entry)| keys.hash(&entry.key) << 32 | place));
+        sort_tags(&self.unsorted, &mut self.tags);
     }
 
     fn tagged(&self, partition: usize) -> Tagged<'_> {
@@ -203,13 +207,36 @@ impl Partitions {
     }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    reason = "the upper half names the partition"
-)]
-#[inline]
-fn lower_half(hash: u64) -> u32 {
-    hash as u32
+/// Writes `tags` in order to `sorted`. Hashes spread evenly, so as many buckets as tags leave about one in each.
+fn sort_tags(tags: &[u64], sorted: &mut Vec<u64>) {
+    sorted.clear();
+    sorted.resize(tags.len(), 0);
+    let bits = tags.len().clamp(1, MAX_BUCKETS).ilog2();
+    // Shifting in two steps, since a shift by all 64 bits is none.
+    let bucket_of = |tag: u64| (tag >> (63 - bits) >> 1) as usize;
+    let mut ends = [0_u32; MAX_BUCKETS + 1];
+    for tag in tags {
+        ends[bucket_of(*tag) + 1] += 1;
+    }
+    let mut before = 0;
+    for end in &mut ends[..=1 << bits] {
+        before += *end;
+        *end = before;
+    }
+    // Each bucket's start, which moves to its end while it is filled.
+    for tag in tags {
+        let next = &mut ends[bucket_of(*tag)];
+        sorted[*next as usize] = *tag;
+        *next += 1;
+    }
+    let mut from = 0;
+    for end in &ends[..1 << bits] {
+        let to = *end as usize;
+        if to - from > 1 {
+            sorted[from..to].sort_unstable();
+        }
+        from = to;
+    }
 }
 
 /// Calls `found` for each hash that both sides have in a partition.

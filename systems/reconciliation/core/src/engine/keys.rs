@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::fast::FixedState;
 
 use super::compare::date_of;
+use crate::currency::Ccy;
 use crate::date::Day;
 use crate::normalise::{Normaliser, Scratch, normalise};
 use crate::rules::{Field, Pass};
@@ -27,74 +28,97 @@ enum Part<'a> {
     Date(Field),
 }
 
-/// The bytes of a key, if they are few: the first holds how many there are. The texts of two rows that may be a match lie
-/// far apart in memory, and fetching them is most of the cost of a join; most keys fit here and travel with their row.
+/// The bytes of a key, if they are few: the currency, then each part. The texts of two rows that may be a match lie far
+/// apart in memory, and fetching them is most of the cost of a join; most keys fit here and travel with their row.
+///
+/// Held as words and not as bytes: a word that is read right after some of its bytes were written makes the processor wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct InlineKey([u8; InlineKey::SIZE]);
+pub(super) struct InlineKey([u64; InlineKey::WORDS]);
 
 impl InlineKey {
-    /// With 20 bytes for what goes beside it, an entry of the join has 40 bytes. The currency and a reference of 17
-    /// characters fit, or one of 12 with a code of 4.
-    const SIZE: usize = 20;
-    const LONG: u8 = u8::MAX;
-    /// Of a key that does not fit: it has to be compared where the rows are stored.
-    const TOO_LONG: Self = Self([Self::LONG; Self::SIZE]);
-    const EMPTY: Self = Self([0; Self::SIZE]);
+    /// With 16 bytes for what goes beside it, an entry of the join has 40 bytes. The currency and a reference of 22
+    /// characters fit, or one of 17 with a code of 4.
+    const WORDS: usize = 3;
+    /// First word of a key that does not fit and has to be compared where the rows are stored; its hash follows. No currency
+    /// has this place.
+    const LONG: u64 = u8::MAX as u64;
+
+    /// Stands for a key that does not fit.
+    fn too_long(hash: u64) -> Self {
+        Self([Self::LONG, hash, 0])
+    }
 
     /// Whether the key did not fit.
     #[inline]
     pub(super) fn is_too_long(&self) -> bool {
         self.0[0] == Self::LONG
     }
+}
 
-    /// Appends one part with its length; `false` if it does not fit.
+/// An [`InlineKey`] that is being written.
+struct KeyWriter {
+    words: [u64; InlineKey::WORDS],
+    /// Bytes written; beyond the size of the words once a part did not fit.
+    len: usize,
+}
+
+impl KeyWriter {
     #[inline]
-    fn push(&mut self, part: &[u8]) -> bool {
-        let from = usize::from(self.0[0]) + 1;
-        let to = from + 1 + part.len();
-        let (Ok(part_len), true) = (u8::try_from(part.len()), to <= Self::SIZE) else {
-            return false;
-        };
-        self.0[from] = part_len;
-        copy_short(part, &mut self.0[from + 1..to]);
-        self.0[0] += part_len + 1;
-        true
+    fn new(ccy: Ccy) -> Self {
+        let mut words = [0; InlineKey::WORDS];
+        words[0] = u64::from(ccy.place());
+        Self { words, len: 1 }
     }
 
+    /// Appends the lowest `len` bytes of a word whose other bytes are zero.
     #[inline]
-    fn hash(&self, state: &FixedState) -> u64 {
-        let mut hasher = state.build_hasher();
-        for word in self.0.as_chunks::<4>().0 {
-            hasher.write_u32(u32::from_le_bytes(*word));
+    fn push(&mut self, word: u64, len: usize) {
+        let (place, shift) = (self.len / 8, self.len % 8 * 8);
+        if let Some(slot) = self.words.get_mut(place) {
+            *slot |= word << shift;
         }
-        hasher.finish()
+        if shift > 0
+            && let Some(slot) = self.words.get_mut(place + 1)
+        {
+            *slot |= word >> (64 - shift);
+        }
+        self.len += len;
+    }
+
+    /// Appends a text with its length, so that the end of one cannot pass for the start of the next.
+    #[inline]
+    fn push_text(&mut self, text: &[u8]) {
+        if text.len() > InlineKey::WORDS * 8 {
+            self.len = usize::from(u8::MAX);
+            return;
+        }
+        self.push(text.len() as u64, 1);
+        let (words, rest) = text.as_chunks::<8>();
+        for word in words {
+            self.push(u64::from_le_bytes(*word), 8);
+        }
+        self.push(short_word(rest), rest.len());
+    }
+
+    /// The key, if all of it fits.
+    #[inline]
+    fn finish(self) -> Option<InlineKey> {
+        (self.len <= InlineKey::WORDS * 8).then_some(InlineKey(self.words))
     }
 }
 
-/// Copies a few bytes in at most two overlapping moves: a call of `memcpy` takes longer than that.
+/// Fewer than eight bytes as a number, in at most two overlapping loads: a call of `memcpy` takes longer than that.
 #[inline]
-fn copy_short(from: &[u8], to: &mut [u8]) {
-    match from.len() {
-        8..=16 => copy_ends::<8>(from, to),
-        4..=7 => copy_ends::<4>(from, to),
-        2..=3 => copy_ends::<2>(from, to),
-        _ => to.copy_from_slice(from),
+fn short_word(bytes: &[u8]) -> u64 {
+    if let (Some(head), Some(tail)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        let (head, tail) = (u32::from_le_bytes(*head), u32::from_le_bytes(*tail));
+        return u64::from(head) | u64::from(tail) << ((bytes.len() - 4) * 8);
     }
-}
-
-/// Copies the first and the last `N` bytes, which may overlap.
-#[inline]
-fn copy_ends<const N: usize>(from: &[u8], to: &mut [u8]) {
-    if let (Some(head), Some(tail)) = (from.first_chunk::<N>(), from.last_chunk::<N>())
-        && to.len() == from.len()
-    {
-        let (head, tail) = (*head, *tail);
-        if let Some(slot) = to.first_chunk_mut::<N>() {
-            *slot = head;
-        }
-        if let Some(slot) = to.last_chunk_mut::<N>() {
-            *slot = tail;
-        }
+    match *bytes {
+        [a] => u64::from(a),
+        [a, b] => u64::from(u16::from_le_bytes([a, b])),
+        [a, b, c] => u64::from(u32::from_le_bytes([a, b, c, 0])),
+        _ => 0,
     }
 }
 
@@ -149,36 +173,41 @@ impl<'a> SideKeys<'a> {
         }
     }
 
-    /// The key of a row and its hash; `None` if a part of the key is missing. Equal keys give equal results, whether or
-    /// not they fit into an [`InlineKey`].
+    /// The key of a row; `None` if a part of it is missing. Equal keys give equal results, whether or not they fit into an
+    /// [`InlineKey`].
     #[inline]
-    pub(super) fn key(&self, row: usize, scratch: &mut KeyScratch) -> Option<(InlineKey, u64)> {
-        let mut key = InlineKey::EMPTY;
-        key.0[1] = self.store.ccy(row).place();
-        key.0[0] = 1;
-        let mut fits = true;
+    pub(super) fn key(&self, row: usize, scratch: &mut KeyScratch) -> Option<InlineKey> {
+        let mut key = KeyWriter::new(self.store.ccy(row));
         for part in &self.parts {
-            fits &= match part {
+            match part {
                 Part::Text(field, norm) => {
                     let text = normalise(self.store.bytes(row, *field), norm, &mut scratch.one);
                     if text.is_empty() {
                         return None;
                     }
-                    fits && key.push(text)
+                    key.push_text(text);
                 }
-                Part::Amount => fits && key.push(&self.store.amount_minor(row).to_le_bytes()),
+                Part::Amount => key.push(self.store.amount_minor(row).cast_unsigned(), 8),
                 Part::Date(field) => {
                     let days = date_of(self.store, row, *field)?.days();
-                    fits && key.push(&days.to_le_bytes())
+                    key.push(u64::from(days.cast_unsigned()), 4);
                 }
-            };
+            }
         }
-        let (key, hash) = if fits {
-            (key, key.hash(&self.hash))
-        } else {
-            (InlineKey::TOO_LONG, self.hash_long(row, scratch))
-        };
-        Some((key, hash & self.mask))
+        Some(match key.finish() {
+            Some(key) => key,
+            None => InlineKey::too_long(self.hash_long(row, scratch)),
+        })
+    }
+
+    /// The hash of a key.
+    #[inline]
+    pub(super) fn hash(&self, key: &InlineKey) -> u64 {
+        let mut hasher = self.hash.build_hasher();
+        for word in key.0 {
+            hasher.write_u64(word);
+        }
+        hasher.finish() & self.mask
     }
 
     /// The hash of a key that does not fit. No part of it is missing.
