@@ -31,6 +31,13 @@ for (const name of ['email', 'password', 'left', 'right', 'truth']) {
 /** Storing 100,000 rows and matching them, on a machine that does other things as well. */
 const SLOW = { timeout: 180_000 }
 
+/** No wait below is longer than SLOW; a page that hangs inside a script has no other end. */
+const WHOLE_MS = 600_000
+setTimeout(() => {
+  console.log(`FAIL the journey was not over after ${WHOLE_MS / 1000} s`)
+  close().finally(() => process.exit(1))
+}, WHOLE_MS).unref()
+
 const { page, troubles, close } = await openBrowser({ ignoreTls: args.insecure, width: Number(args.width) })
 page.setDefaultTimeout(45_000)
 const report = new Report(page, args.shots)
@@ -198,6 +205,8 @@ async function pickByHand() {
 async function exceptions() {
   await page.locator('.tabs').getByRole('link', { name: /Exceptions/ }).click()
   await page.locator('.grid-exceptions .grid-space .cell-amount').filter({ hasText: /\d/ }).nth(2).waitFor()
+  const drawn = await page.locator('.grid-exceptions').getByRole('row').count()
+  report.check('the queue of exceptions draws only the rows in sight', drawn < 120, `${drawn} rows in the document`)
   await report.screen('13-exceptions', { full: false })
   await page.locator('.grid-space .grid-row').first().click()
   await page.getByTestId('exception-detail').waitFor()

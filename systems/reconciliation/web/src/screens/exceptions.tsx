@@ -28,7 +28,7 @@ export function ExceptionStatus({ status }: { status: ExceptionItem['status'] })
   return <Badge tone={STATUS[status].tone}>{STATUS[status].name}</Badge>
 }
 
-const REASONS = ['missing_in_left', 'missing_in_right', 'amount_variance', 'ambiguous', 'duplicate', 'unknown']
+const REASONS = ['missing_in_left', 'missing_in_right', 'amount_variance', 'date_variance', 'ambiguous', 'duplicate', 'unknown']
 
 const COLUMNS: readonly Column<ExceptionItem>[] = [
   { key: 'status', title: 'Status', render: (e) => <ExceptionStatus status={e.status} /> },

@@ -20,12 +20,16 @@ function step(live: LiveRun, event: Event): LiveRun {
   return live.phase === 'waiting' ? waitingRun(event.passes) : live
 }
 
-/** Follows the run by WebSocket and says when it is over. */
-export function LiveView({ run, onEnd }: { run: Run; onEnd: () => void }) {
+/** Follows the run by WebSocket and says when it has begun and when it is over. */
+export function LiveView({ run, onBegin, onEnd }: { run: Run; onBegin: () => void; onEnd: () => void }) {
   const [live, dispatch] = useReducer(step, [], waitingRun)
   const [connected, setConnected] = useState(true)
   const end = useRef(onEnd)
   end.current = onEnd
+  const begun = live.phase !== 'waiting'
+  useEffect(() => {
+    if (begun && run.status === 'created') onBegin()
+  }, [begun, run.status, onBegin])
   const ruleSetId = run.rule_set.id
 
   useEffect(() => {
@@ -69,7 +73,7 @@ export function LiveView({ run, onEnd }: { run: Run; onEnd: () => void }) {
           <div><dt>Confirmed</dt><dd>{formatCount(live.matched)}</dd></div>
           <div><dt>Suggested</dt><dd>{formatCount(live.suggested)}</dd></div>
           <div><dt>Rows per second</dt><dd>{formatCount(live.rowsPerSecond)}</dd></div>
-          <div><dt>Time left</dt><dd>{live.etaMs === null ? '–' : formatDuration(live.etaMs)}</dd></div>
+          <div><dt>Time left</dt><dd>{live.etaMs === null ? '–' : live.etaMs < 1_000 ? 'under 1 s' : formatDuration(live.etaMs)}</dd></div>
         </dl>
       </Card>
       <Card title="Passes"><PassBars passes={live.passes} rows={live.total / Math.max(1, live.passes.length)} /></Card>
@@ -81,7 +85,8 @@ function headline(live: LiveRun): string {
   if (live.phase === 'waiting') return 'Loading the rows of both sides…'
   if (live.phase === 'done') return 'Done. Opening the result…'
   if (live.phase === 'failed') return live.detail ?? 'The run failed.'
-  return `Pass: ${live.passes.find((p) => p.state === 'running')?.name ?? 'between passes'}`
+  const now = live.passes.find((p) => p.state === 'running')
+  return now ? `Pass: ${now.name}` : 'Preparing the next pass…'
 }
 
 /** One lane for each pass. A full lane would pair every row: two rows make a match. */

@@ -35,7 +35,8 @@ function RunPage({ run, tab, reload, set }: { run: Run; tab: Tab; reload: () => 
   const live = isLive(run)
   const hasRows = run.stats !== null && !run.dry_run
   return (
-    <div className={tab === 'workspace' ? 'run-page fills' : 'run-page'}>
+    // A long table has to end with the window: without a height it would draw every row.
+    <div className={tab === 'workspace' || tab === 'exceptions' ? 'run-page fills' : 'run-page'}>
       <PageHead
         title={<>{runTitle(run)} <RunBadge status={run.status} /></>}
         lead={<>{run.rule_set.name}, version {run.rule_set.version} · {windowOf(run)} · started {formatInstant(run.created_at)} by {run.created_by}{run.dry_run && ' · dry run'}</>}
@@ -48,7 +49,7 @@ function RunPage({ run, tab, reload, set }: { run: Run; tab: Tab; reload: () => 
         {hasRows && <TabLink run={run} tab="exceptions" now={tab} name="Exceptions" count={run.stats?.exceptions_open ?? 0} />}
         {hasRows && <TabLink run={run} tab="export" now={tab} name="Export" />}
       </nav>
-      {tab === 'overview' && (live ? <LiveView run={run} onEnd={reload} /> : <Overview run={run} />)}
+      {tab === 'overview' && (live ? <LiveView run={run} onBegin={() => set({ ...run, status: 'matching' })} onEnd={reload} /> : <Overview run={run} />)}
       {tab !== 'overview' && !hasRows && <Card><Empty icon="runs" title={live ? 'This run is still going on' : 'This run has no rows to show'} /></Card>}
       {tab === 'workspace' && hasRows && <Workspace run={run} onChange={reload} />}
       {tab === 'exceptions' && hasRows && <ExceptionList runId={run.id} total={run.stats?.exceptions_open ?? 0} />}
