@@ -35,6 +35,7 @@ impl Tone {
     }
 }
 
+#[expect(clippy::unused_self, reason = "who holds no printer prints nothing")]
 impl Printer {
     /// `no_color` is the environment's wish (no-color.org).
     pub(crate) fn new(format: Format, choice: ColorChoice, no_color: bool) -> Self {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use plimsoll_local::Settings;
 
 /// Longer than any roll-out that a person would wait for in front of a terminal; the file's own bound is shorter.
-const DEPLOY_DEADLINE: Duration = Duration::from_secs(3600);
+const DEPLOY_DEADLINE: Duration = Duration::from_hours(1);
 
 /// The variables that Plimsoll looks at.
 #[derive(Debug, Clone)]

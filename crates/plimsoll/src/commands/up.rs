@@ -23,7 +23,7 @@ use crate::{interrupt, prompt};
 
 /// The one line of `up --detach` on standard output, and of `up --format json`.
 #[derive(Debug, Serialize)]
-struct Ready<'a> {
+struct Announcement<'a> {
     format: &'static str,
     version: u32,
     app: &'a str,
@@ -181,7 +181,7 @@ fn undone(step: &str, message: &str, hint: Option<String>, fault: Fault) -> Fail
 fn report(context: &Context, args: &UpArgs, app: &App, (outcome, began): (&Outcome, Instant)) {
     let printer = context.printer;
     if args.detach || printer.is_json() {
-        printer.json(&Ready {
+        printer.json(&Announcement {
             format: "plimsoll.up",
             version: 1,
             app: &app.about.name,

@@ -62,7 +62,8 @@ fn a_broken_file_is_one_document_for_programs() {
 #[test]
 fn text_that_is_no_text_is_the_files_fault() {
     let folder = Folder::new();
-    std::fs::write(folder.app().join("plimsoll.toml"), b"plimsoll = \xff").unwrap();
+    let file = folder.app().join("plimsoll.toml");
+    plimsoll_stdx::fs::write_atomic(&file, b"plimsoll = \xff").unwrap();
     let ended = folder.run(&["build"]).ends_with(1);
     assert!(ended.stderr.contains("UTF-8"), "{ended:?}");
 }

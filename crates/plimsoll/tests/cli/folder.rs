@@ -8,10 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use plimsoll_stdx::fs::write_atomic;
 use serde_json::Value;
 
 /// The longest that anything here may take to become true, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// A folder that goes with the test. The app is in `app`; sockets and keys have places beside it.
@@ -71,7 +72,7 @@ impl Folder {
     pub(crate) fn write(&self, path: &str, text: &str) {
         let path = self.app().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
+        write_atomic(&path, text.as_bytes()).unwrap();
     }
 
     pub(crate) fn read(&self, path: &str) -> String {

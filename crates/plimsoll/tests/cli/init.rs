@@ -120,7 +120,7 @@ fn hostile_names_many_files_loops_and_closed_folders_do_not_hurt() {
     symlink("..", folder.app().join("loop")).unwrap();
     symlink("itself", folder.app().join("itself")).unwrap();
     let closed = folder.app().join("closed");
-    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&closed, std::fs::Permissions::from_mode(0o000)).unwrap();
     let many = folder.app().join("many");
     std::fs::create_dir(&many).unwrap();
     for index in 0..10_000 {

@@ -1,10 +1,18 @@
 //! The binary as a person meets it: what it says, where, and how it ends. No network, no root.
 
+#[cfg(test)]
 mod exit_codes;
+#[cfg(test)]
 mod folder;
+#[cfg(test)]
 mod help;
+#[cfg(test)]
 mod init;
+#[cfg(test)]
 mod interrupt;
+#[cfg(test)]
 mod output;
+#[cfg(test)]
 mod quick_start;
+#[cfg(test)]
 mod secret;
