@@ -24,6 +24,8 @@ pub struct CsvReader<R> {
     /// Places in the window of all bytes that can mean something, and the next one to look at.
     marks: Vec<u32>,
     next_mark: usize,
+    /// Whether all of the window is ASCII.
+    is_ascii: bool,
     spans: Vec<Span>,
     /// Fields without their quotes, for records that have some.
     unquoted: Vec<u8>,
@@ -50,6 +52,8 @@ pub struct CsvRecord<'a> {
     pub unclosed: bool,
     /// Whether it holds a NUL byte.
     pub has_nul: bool,
+    /// Whether it is known to be ASCII: found out for many records at once, since most files are nothing else.
+    pub(crate) is_ascii: bool,
 }
 
 impl<'a> CsvRecord<'a> {
@@ -121,6 +125,7 @@ impl<R: Read> CsvReader<R> {
             ended: false,
             marks: Vec::new(),
             next_mark: 0,
+            is_ascii: false,
             spans: Vec::new(),
             unquoted: Vec::new(),
             line: 1,
@@ -205,6 +210,7 @@ impl<R: Read> CsvReader<R> {
             line,
             unclosed,
             has_nul,
+            is_ascii: self.is_ascii,
         }
     }
 
@@ -354,6 +360,7 @@ impl<R: Read> CsvReader<R> {
             }
         }
         self.next_mark = 0;
+        self.is_ascii = self.window[..self.filled].is_ascii();
         mark(&self.window[..self.filled], self.delimiter, &mut self.marks);
         Ok(())
     }

@@ -21,11 +21,11 @@ pub(super) fn read_all(
 ) -> Result<Ingested, IngestError> {
     let mut csv = CsvReader::new(input, mapping.delimiter, limits.max_bytes);
     skip_byte_order_mark(&mut csv)?;
-    let mut file = File::new();
     let Some(first) = csv.next_record()? else {
         return Err(IngestError::Empty);
     };
     let plan = Plan::new(mapping, &names(&first, mapping.mapping.encoding)?, limits)?;
+    let mut file = File::new(plan.new_store());
     if !mapping.mapping.header {
         file.take(&first, &plan, limits)?;
     }
@@ -76,9 +76,9 @@ struct File {
 }
 
 impl File {
-    fn new() -> Self {
+    fn new(store: TxnStore) -> Self {
         Self {
-            store: TxnStore::new(),
+            store,
             rows: 0,
             duplicates: Vec::new(),
             rejected: Vec::new(),

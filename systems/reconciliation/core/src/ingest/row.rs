@@ -98,6 +98,11 @@ impl<'a> Plan<'a> {
         })
     }
 
+    /// A store for the texts that the file has.
+    pub(super) fn new_store(&self) -> TxnStore {
+        TxnStore::with_texts(self.texts.map(|place| place.is_some()))
+    }
+
     /// Whether rows carry the source's own id.
     pub(super) fn has_id(&self) -> bool {
         self.texts[0].is_some()
@@ -140,14 +145,16 @@ impl<'a> Plan<'a> {
             if let Some(place) = place {
                 let before = row.arena.len();
                 let text = record.field(place).trim_ascii();
-                if !decode_into(text, self.mapping.mapping.encoding, row.arena) {
+                if record.is_ascii {
+                    row.arena.extend_from_slice(text);
+                } else if !decode_into(text, self.mapping.mapping.encoding, row.arena) {
                     return Err(Fault::at(RejectCode::BadEncoding, place));
                 }
                 if row.arena.len() - before > self.max_field_bytes {
                     return Err(Fault::at(RejectCode::FieldTooLong, place));
                 }
+                row.end_text();
             }
-            row.end_text();
         }
         match row.commit(numbers) {
             Ok(_) => Ok(()),
