@@ -8,8 +8,8 @@ use super::detect::{Facts, Program, Site, slug};
 /// What no file says.
 const UNKNOWN: &str = "\
 #
-# Files do not tell these, so look at them: the owner, ports, paths that say \"ready\" and \"alive\", variables and
-# secrets that programs read, how much CPU and memory they need.
+# Files do not tell these, so look at them: the owner, which binaries are tools and no services, ports, paths that say
+# \"ready\" and \"alive\", variables and secrets that programs read, how much CPU and memory they need.
 ";
 
 /// Writes what was found, with a word on each part.
