@@ -26,6 +26,11 @@ const PREPARE_WITHIN: Duration = Duration::from_mins(2);
 const RESOURCE_WITHIN: Duration = Duration::from_secs(330);
 /// Beyond the budgets of the file: the time for starts, and for one restart that goes well.
 const MARGIN: Duration = Duration::from_secs(30);
+/// A replica that ended so often while a change waits for it will not become ready: two to three seconds of tries,
+/// enough for a port that was taken in between. The supervisor's own patience is longer: it has no change to undo.
+const RESTARTS_MAX: u64 = 5;
+/// Between two looks at the restarts of what is waited for.
+const LOOK: Duration = Duration::from_millis(100);
 /// Lines of output that explain a failure.
 const EXPLAIN_LINES: usize = 15;
 
@@ -97,22 +102,54 @@ pub(crate) async fn end(world: &World, id: &str) -> Result<(), LocalError> {
 
 /// Waits until it is ready; an error says what it wrote last.
 pub(crate) async fn ready(world: &World, id: &str, within: Duration) -> Result<(), LocalError> {
-    let Err(error) = world.supervisor.wait_ready(id, within).await else {
-        return Ok(());
-    };
+    match world.supervisor.wait_ready(id, within).await {
+        Ok(()) => Ok(()),
+        Err(error) => Err(not_ready(world, id, error).await),
+    }
+}
+
+/// As [`ready`], for a replica: one that ends again and again is not waited for.
+async fn replica_ready(world: &World, id: &str, within: Duration) -> Result<(), LocalError> {
+    tokio::select! {
+        ended = ready(world, id, within) => ended,
+        error = keeps_ending(world, id) => Err(not_ready(world, id, error).await),
+    }
+}
+
+/// Returns when it was started again more often than a change waits for.
+async fn keeps_ending(world: &World, id: &str) -> SuperviseError {
+    let mut first = None;
+    loop {
+        let process = match world.supervisor.status_of(id).await {
+            Ok(process) => process,
+            Err(error) => return error,
+        };
+        let restarts = process.restarts;
+        if restarts.saturating_sub(*first.get_or_insert(restarts)) >= RESTARTS_MAX {
+            return SuperviseError::Ended {
+                id: id.to_owned(),
+                state: process.state,
+            };
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+}
+
+/// Why it is not ready, with what it wrote last.
+async fn not_ready(world: &World, id: &str, error: SuperviseError) -> LocalError {
     let Ok(process) = world.supervisor.status_of(id).await else {
-        return Err(error.into());
+        return error.into();
     };
     let reason = match (&process.state, &process.last_exit) {
         (_, Some(exit)) => exit.reason.to_string(),
         (State::Failed { reason }, None) => reason.clone(),
         (_, None) => chain(&error),
     };
-    Err(LocalError::Refused(Refusal {
+    LocalError::Refused(Refusal {
         message: format!("{} did not become ready: {reason}", process.id),
         hint: jobs::last_lines(&process, EXPLAIN_LINES).await,
         fault: Fault::App,
-    }))
+    })
 }
 
 /// `to` replicas of one revision: all of them ready when it rises, the others drained and gone when it falls.
@@ -162,7 +199,7 @@ pub(crate) async fn scale(
 async fn all_ready(world: &World, ids: &[String], within: Duration) -> Result<(), LocalError> {
     // One after the other: they start together, and the slowest decides.
     for id in ids {
-        ready(world, id, within).await?;
+        replica_ready(world, id, within).await?;
     }
     Ok(())
 }
