@@ -197,7 +197,7 @@ impl Project {
         let mut bytes = std::fs::read(FIXTURE).unwrap();
         // What stands behind the last section changes nothing but the bytes.
         bytes.extend(self.upgrades.to_be_bytes());
-        std::fs::write(&program, bytes).unwrap();
+        plimsoll_stdx::fs::write_atomic(&program, &bytes).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         self.local = open(&self.dir, program, None);
     }
