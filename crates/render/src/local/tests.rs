@@ -277,7 +277,10 @@ fn a_service_that_was_not_built_is_named() {
 
 #[test]
 fn what_this_machine_does_not_do_is_said_and_not_dropped() {
-    let text = FILE.replace("issuer = \"local\"", "issuer = \"acme\"");
+    // An ACME authority certifies names of hosts, so a route has one.
+    let text = FILE
+        .replace("issuer = \"local\"", "issuer = \"acme\"")
+        .replace("[route.web]", "[route.web]\nhosts = [\"shop.example.com\"]");
     let app = plimsoll_model::parse("plimsoll.toml", &text, Some("development"))
         .app
         .unwrap();
