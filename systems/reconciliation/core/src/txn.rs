@@ -79,6 +79,8 @@ pub struct TxnStore {
     /// For each text its place among the texts that the rows of this store have: a file seldom has all five, and a million
     /// rows should not pay for those that it lacks.
     slots: [Option<u8>; TextField::COUNT],
+    /// Bytes of the ends of each row: two for each slot.
+    ends_len: usize,
     /// Empty as long as each row's id is its place plus one, as in a file without a rejected row.
     row_ids: Vec<u64>,
     amounts: Vec<i64>,
@@ -120,7 +122,7 @@ impl TxnStore {
 
     /// An empty store whose rows have some of the texts only; the others read as empty.
     pub(crate) fn with_texts(has_text: [bool; TextField::COUNT]) -> Self {
-        let mut slot = 0;
+        let mut slot = 0_u8;
         let slots = has_text.map(|has_it| {
             has_it.then(|| {
                 slot += 1;
@@ -129,6 +131,7 @@ impl TxnStore {
         });
         Self {
             slots,
+            ends_len: usize::from(slot) * 2,
             row_ids: Vec::new(),
             amounts: Vec::new(),
             booking: Vec::new(),
@@ -137,12 +140,6 @@ impl TxnStore {
             starts: Vec::new(),
             arena: Vec::new(),
         }
-    }
-
-    /// Bytes of the ends of each row.
-    #[inline]
-    fn ends_len(&self) -> usize {
-        self.slots.iter().flatten().count() * 2
     }
 
     /// How many rows it holds.
@@ -165,7 +162,7 @@ impl TxnStore {
             txn.description,
             txn.kind,
         ];
-        if self.ends_len() < MAX_ENDS {
+        if self.ends_len < MAX_ENDS {
             self.widen()?;
         }
         let mut record = self.start_record();
@@ -262,7 +259,7 @@ impl TxnStore {
         let Some(place) = self.slots[field as usize].map(usize::from) else {
             return &[];
         };
-        let (ends, texts) = record.split_at(self.ends_len());
+        let (ends, texts) = record.split_at(self.ends_len);
         let end = |of: usize| usize::from(u16::from_le_bytes([ends[of * 2], ends[of * 2 + 1]]));
         let from = if place == 0 { 0 } else { end(place - 1) };
         &texts[from..end(place)]
@@ -272,7 +269,7 @@ impl TxnStore {
     #[inline]
     pub(crate) fn start_record(&mut self) -> Record<'_> {
         let start = self.arena.len();
-        let texts = start + self.ends_len();
+        let texts = start + self.ends_len;
         self.arena.resize(texts, 0);
         Record {
             arena: &mut self.arena,
