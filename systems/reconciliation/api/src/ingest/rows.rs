@@ -1,8 +1,9 @@
 //! The rows of a file into `txn`: first a look at what earlier files brought, then a COPY of what is new.
 //!
 //! Straight into the table, without a staging table and `ON CONFLICT`: that writes each row once and takes the table's fast path
-//! for many rows (100,000 rows: 0.6 s of PostgreSQL's CPU instead of 1.4 s, and half of the WAL). It is safe because uploads to
-//! one source wait for each other, and if they ever did not, the unique key of `txn` would undo the whole upload.
+//! for many rows (100,000 rows on a busy machine: 1.1 s of PostgreSQL's CPU instead of 1.9 s, 44 MB of WAL instead of 54 MB). It is
+//! safe because uploads to one source wait for each other, and if they ever did not, the unique key of `txn` would undo the whole
+//! upload.
 
 use std::collections::HashMap;
 
