@@ -6,11 +6,11 @@ use crate::{Observed, Step};
 ///
 /// | | this machine | Docker Compose | Kubernetes |
 /// |---|---|---|---|
-/// | `observe` | the supervisor's status | labels of containers, the project's state file | labels of objects, Deployment status |
+/// | `observe` | the supervisor's status | labels of containers, the project's state file | labels of objects |
 /// | `Resource` | a supervised PostgreSQL or Redis | a service with a volume | a StatefulSet, or an external address |
 /// | `Listen` | keeper and gateway | the proxy's published ports | Service and Ingress |
 /// | `Migrate`, `Seed` | a job under a shim | `compose run --rm` | a Job |
-/// | `Scale` | replicas of one revision, drained through the gateway | one service per revision, `--scale` | one Deployment's `replicas`, or its rolling update |
+/// | `Scale` | replicas of one revision, drained | a service per revision, `--scale` | a Deployment's `replicas` |
 /// | `Route` | `table.put` on the gateway | the proxy's file, reloaded | Ingress or HTTPRoute |
 /// | `Commit` | `state.json` | the state file | an annotation |
 ///

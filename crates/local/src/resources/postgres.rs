@@ -229,7 +229,8 @@ single "$DATABASE" {DATABASE_SQL}
         let password = literal(password);
         // One statement a line: that is how a single-user server reads.
         format!(
-            "DO $do$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {user_text}) THEN CREATE ROLE {user} LOGIN; END IF; END $do$;\n\
+            "DO $do$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = {user_text}) \
+             THEN CREATE ROLE {user} LOGIN; END IF; END $do$;\n\
              ALTER ROLE {user} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {password};\n\
              {}\
              ALTER DATABASE {database} OWNER TO {user};\n\

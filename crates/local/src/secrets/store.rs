@@ -59,7 +59,10 @@ pub enum SecretError {
         len: usize,
     },
     /// The file does not open with this key.
-    #[error("{} does not open with this machine's key: it was changed, moved, or written with another key", path.display())]
+    #[error(
+        "{} does not open with this machine's key: it was changed, moved, or written with another key",
+        path.display()
+    )]
     Tampered {
         /// The file.
         path: PathBuf,
