@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 /// The longest that anything here may take to become true, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// A running app.
@@ -90,6 +90,7 @@ impl App {
         self.up["release"].as_str().unwrap().to_owned()
     }
 
+    #[expect(clippy::unused_self, reason = "only an app that is up has processes")]
     pub(crate) fn processes(&self) -> Vec<Process> {
         // 1 says that not everything is ready, which is what a test waits through.
         let status = document(&plimsoll(&["status", "--format", "json"]), &[0, 1]);

@@ -189,7 +189,7 @@ impl Recon {
             match run["status"].as_str().unwrap() {
                 "review" => return run,
                 "created" | "matching" => {
-                    tokio::time::sleep(std::time::Duration::from_millis(50)).await
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
                 }
                 other => panic!("the run ended as {other}: {run}"),
             }
