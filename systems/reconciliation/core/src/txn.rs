@@ -210,6 +210,9 @@ impl TxnStore {
     }
 
     /// Identity of the row for the caller.
+    ///
+    /// # Panics
+    /// If there is no such row.
     #[inline]
     pub fn row_id(&self, row: usize) -> u64 {
         if self.row_ids.is_empty() {

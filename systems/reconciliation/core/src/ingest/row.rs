@@ -141,20 +141,18 @@ impl<'a> Plan<'a> {
             ccy,
         };
         let mut row = store.start_record();
-        for place in self.texts {
-            if let Some(place) = place {
-                let before = row.arena.len();
-                let text = record.field(place).trim_ascii();
-                if record.is_ascii {
-                    row.arena.extend_from_slice(text);
-                } else if !decode_into(text, self.mapping.mapping.encoding, row.arena) {
-                    return Err(Fault::at(RejectCode::BadEncoding, place));
-                }
-                if row.arena.len() - before > self.max_field_bytes {
-                    return Err(Fault::at(RejectCode::FieldTooLong, place));
-                }
-                row.end_text();
+        for place in self.texts.into_iter().flatten() {
+            let before = row.arena.len();
+            let text = record.field(place).trim_ascii();
+            if record.is_ascii {
+                row.arena.extend_from_slice(text);
+            } else if !decode_into(text, self.mapping.mapping.encoding, row.arena) {
+                return Err(Fault::at(RejectCode::BadEncoding, place));
             }
+            if row.arena.len() - before > self.max_field_bytes {
+                return Err(Fault::at(RejectCode::FieldTooLong, place));
+            }
+            row.end_text();
         }
         match row.commit(numbers) {
             Ok(_) => Ok(()),
