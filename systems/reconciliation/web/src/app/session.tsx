@@ -4,6 +4,7 @@ import * as api from '../api/routes'
 import { accessToken, onSession } from '../api/session'
 import type { Permission, User } from '../api/types'
 import { can } from '../lib/permissions'
+import { navigate } from './router'
 
 interface SessionState {
   user: User | null
@@ -52,4 +53,8 @@ export function useCan(): (permission: Permission) => boolean {
 }
 
 /** Ends the session; the provider hears of it and shows the login. */
-export const logOut = api.logOut
+/** Ends the login and leaves the place: whoever logs in next may not be allowed there. */
+export async function logOut(): Promise<void> {
+  await api.logOut()
+  navigate('/', { replace: true })
+}
