@@ -23,7 +23,7 @@ pub enum LockError {
 /// A held lock; dropping it lets go.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -38,10 +38,18 @@ impl Lock {
             .open(path)
             .map_err(at("open", path))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file }),
             Err(Errno::WOULDBLOCK) => Err(LockError::Held(path.to_owned())),
             Err(error) => Err(at("lock", path)(error.into()).into()),
         }
+    }
+}
+
+impl Drop for Lock {
+    /// Unlocks, and does not only close: a child between its fork and its exec has the file open too, and would hold
+    /// the lock for that moment.
+    fn drop(&mut self) {
+        let _ = flock(&self.file, FlockOperation::Unlock);
     }
 }
 
