@@ -10,6 +10,7 @@ pub(crate) mod platform;
 pub(crate) mod rules;
 pub(crate) mod runs;
 pub(crate) mod sources;
+mod standing;
 pub(crate) mod transactions;
 pub(crate) mod uploads;
 pub(crate) mod users;

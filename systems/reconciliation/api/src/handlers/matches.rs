@@ -440,6 +440,7 @@ async fn finish(
         after,
     };
     append(&mut transaction, who, event).await?;
+    super::standing::renew(&mut transaction, id).await?;
     transaction.commit().await?;
     super::dashboard::forget(app).await;
     Ok(())
