@@ -119,8 +119,12 @@ fn shims(env: &EnvDir) -> Vec<Shim> {
 
 /// Deletes databases, volumes, secrets and what is known of them. Nothing of the environment may run.
 pub(crate) fn delete_data(env: &EnvDir) -> Result<(), LocalError> {
-    // The intent goes first: with it gone, migrations run again whatever else is left by a crash in between.
+    // What the gateway keeps goes before the intent: it remembers the epoch of who spoke last, and the epochs of an
+    // environment without an intent start anew. With the intent gone, migrations run again whatever else is left by a
+    // crash in between.
     for name in [
+        "gateway",
+        "endpoints.json",
         "state.json",
         "journal",
         "resources",
