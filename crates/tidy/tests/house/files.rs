@@ -57,7 +57,7 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<Source>) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         if path.is_dir() && !["target", "node_modules", "tidy"].contains(&name.as_str()) {
             collect(root, &path, found);
-        } else if name.ends_with(".rs") {
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
             let text = fs::read_to_string(&path).unwrap();
             let path = format!("/{}", path.strip_prefix(root).unwrap().display());
             found.push(Source { path, text });

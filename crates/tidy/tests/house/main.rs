@@ -1,0 +1,6 @@
+//! The house rules that no compiler checks.
+
+#[cfg(test)]
+mod files;
+#[cfg(test)]
+mod layers;
