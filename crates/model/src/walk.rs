@@ -1,6 +1,7 @@
 //! Goes through a merged file with the grammar in hand: checks every key and value, fills in what is left out.
 //!
-//! The result is complete whatever the file says. A refused value is replaced by one that fits, and its path is kept, so
+//! The result is complete whatever the file says. A refused value is replaced by one that fits, and its path is
+//! kept, so
 //! that the checks after this one see a whole app and say nothing of what was already refused.
 
 mod mismatch;

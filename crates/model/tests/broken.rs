@@ -1,6 +1,7 @@
 //! Broken files: every mistake of each is found in one run, and nothing else.
 //!
-//! Beside each `NAME.toml` stands `NAME.expected`: code, place and message of each finding, in the order of the file. After
+//! Beside each `NAME.toml` stands `NAME.expected`: code, place and message of each finding, in the order of the
+//! file. After
 //! a change on purpose, `PLIMSOLL_BLESS=1 cargo test -p plimsoll-model --test broken` writes them anew, to be read.
 
 // `cfg(test)` tells clippy that helpers are tests too.

@@ -1,6 +1,7 @@
 //! Settings from the environment: every mistake in one run, each with the name of its key.
 //!
-//! A key is known once it has been read; [`Reader::finish`] then looks for names that the app would have known had they been
+//! A key is known once it has been read; [`Reader::finish`] then looks for names that the app would have known had
+//! they been
 //! spelt right. Secrets come from `KEY_FILE`; the plain `KEY` is accepted for programs that can do no better.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -11,7 +11,8 @@ use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
 use crate::platform::Platform;
 
-/// Longer than the longest write of a large upload on a slow machine would starve the edge's timeout of 30 s; shorter would
+/// Longer than the longest write of a large upload on a slow machine would starve the edge's timeout of 30 s;
+/// shorter would
 /// refuse requests that wait behind one.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(8);
 
@@ -64,7 +65,8 @@ pub fn blame(error: &sqlx::Error) -> Blame {
         | sqlx::Error::WorkerCrashed
         | sqlx::Error::Protocol(_) => Blame::Away,
         sqlx::Error::Database(database) => match database.code().as_deref() {
-            // Connection exceptions, shutdown and start-up, too many connections, serialization and deadlock, lock timeout.
+            // Connection exceptions, shutdown and start-up, too many connections, serialization and deadlock, lock
+            // timeout.
             Some(code)
                 if code.starts_with("08")
                     || code.starts_with("57P")
@@ -96,7 +98,8 @@ impl Ping {
         }
     }
 
-    /// One question. When every connection is busy working, the last answer stands: a busy database is not an absent one, and
+    /// One question. When every connection is busy working, the last answer stands: a busy database is not an
+    /// absent one, and
     /// when it dies, its busy connections break and come free at once.
     pub async fn ask(&self) -> Result<(), String> {
         match tokio::time::timeout(PROBE_WAIT, self.query()).await {

@@ -1,10 +1,13 @@
 //! What every reference system offers the platform that runs it, written once.
 //!
-//! **Owns** the contract: settings from the environment, probes, metrics, log lines, request identity, problem documents,
-//! drain on SIGTERM, the database pool and its migrations, the Redis client, and login (passwords, tokens, lockout, roles).
+//! **Owns** the contract: settings from the environment, probes, metrics, log lines, request identity, problem
+//! documents,
+//! drain on SIGTERM, the database pool and its migrations, the Redis client, and login (passwords, tokens,
+//! lockout, roles).
 //! **Must not know** any system's domain: no table, route or role of one of them is named here.
 //!
-//! Reading order: [`config`] → [`platform`] → [`log`] → [`problem`] → [`request`] → [`body`] → [`probes`] → [`metrics`] →
+//! Reading order: [`config`] → [`platform`] → [`log`] → [`problem`] → [`request`] → [`body`] → [`probes`] →
+//! [`metrics`] →
 //! [`serve`] → [`db`] → [`migrate`] → [`cache`] → [`auth`].
 
 pub mod auth;

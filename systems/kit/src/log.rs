@@ -1,6 +1,7 @@
 //! Log lines: one JSON object each, with the names of the contract.
 //!
-//! `ts, level, target, msg, request_id, trace_id, span_id, user, route, status, dur_ms` come first and keep these names; other
+//! `ts, level, target, msg, request_id, trace_id, span_id, user, route, status, dur_ms` come first and keep these
+//! names; other
 //! fields follow. Fields of the surrounding spans are inherited, the innermost wins.
 
 use std::io::Write;

@@ -129,7 +129,8 @@ fn status_kib(name: &str) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
-/// User and system time of `/proc/self/stat` (fields 14 and 15), in ticks of 1/100 s, which Linux has fixed for user space.
+/// User and system time of `/proc/self/stat` (fields 14 and 15), in ticks of 1/100 s, which Linux has fixed for
+/// user space.
 fn cpu_seconds() -> Option<f64> {
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     let after_name = stat.rsplit_once(')')?.1;

@@ -1,6 +1,7 @@
 //! Migrations: embedded, applied once under an advisory lock, each declared as `expand` or `contract`.
 //!
-//! An *expand* step leaves the schema usable for the program before it; a *contract* step does not. So the oldest schema that
+//! An *expand* step leaves the schema usable for the program before it; a *contract* step does not. So the oldest
+//! schema that
 //! works with this program is the last contract step at or before the head.
 
 use std::borrow::Cow;

@@ -16,7 +16,8 @@ use crate::metrics::Metrics;
 use crate::platform::Platform;
 use crate::probes::Health;
 
-/// How long requests in flight may take after the listener is closed (common contract: 25 s; the platform kills at 30 s).
+/// How long requests in flight may take after the listener is closed (common contract: 25 s; the platform kills at
+/// 30 s).
 const GRACE: Duration = Duration::from_secs(25);
 
 /// Both listeners, bound before anything slow happens, so that a port in use is reported at once.

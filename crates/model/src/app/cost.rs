@@ -1,4 +1,5 @@
-//! Prices, budgets and promised savings. Figures come from a price table with a date; here is what the app says of them.
+//! Prices, budgets and promised savings. Figures come from a price table with a date; here is what the app says of
+//! them.
 
 use std::collections::BTreeMap;
 

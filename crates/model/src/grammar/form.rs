@@ -208,7 +208,8 @@ impl Form {
         }
     }
 
-    /// A regular expression that every such text matches, for the JSON Schema. It may let more pass than the parser does.
+    /// A regular expression that every such text matches, for the JSON Schema. It may let more pass than the
+    /// parser does.
     pub const fn pattern(self) -> Option<&'static str> {
         match self {
             Self::Free | Self::Condition | Self::Profile | Self::Email | Self::Version => None,

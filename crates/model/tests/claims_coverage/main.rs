@@ -21,7 +21,8 @@ use plimsoll_model::units::Dimension;
 use files::systems;
 use ledger::{Row, row_of, rows};
 
-/// Contradictions whose sentence the owners no longer make, each with the rows that may be withdrawn for it. Every other
+/// Contradictions whose sentence the owners no longer make, each with the rows that may be withdrawn for it. Every
+/// other
 /// row counts in the grade.
 const WITHDRAWN: &[(&str, &[&str])] = &[
     ("A1-001", &["A1-001"]),

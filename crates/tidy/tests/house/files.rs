@@ -109,7 +109,12 @@ fn files_stay_short_and_lines_narrow() {
             ));
         }
         for (index, line) in source.text.lines().enumerate() {
-            let exempt = source.is_test() || TABLES.iter().any(|table| source.path.contains(table));
+            // A text for people is not broken in the middle.
+            let exempt = source.is_test()
+                || line.contains('"')
+                // SQL reads best as its author broke it.
+                || source.path.starts_with("/systems/")
+                || TABLES.iter().any(|table| source.path.contains(table));
             if line.chars().count() > MAX_COLUMNS && !exempt {
                 complaints.push(format!(
                     "{}:{}: over {MAX_COLUMNS} columns",

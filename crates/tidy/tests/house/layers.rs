@@ -40,9 +40,10 @@ const RESERVED: [(&str, &[&str], &str); 8] = [
 
 /// Crates of the pure middle: no clock, no I/O.
 const PURE: [&str; 4] = ["bundle", "diag", "model", "render"];
-const IMPURE: [&str; 9] = [
+const IMPURE: [&str; 10] = [
     "std::fs",
-    "std::net",
+    "TcpStream",
+    "UdpSocket",
     "std::process",
     "std::env::var",
     "SystemTime",

@@ -1,6 +1,7 @@
 //! HMAC-SHA-256 for `jsonwebtoken`, and nothing else.
 //!
-//! Its own backend would bring RSA and three curves that no token of ours uses; an algorithm that is not compiled in cannot be
+//! Its own backend would bring RSA and three curves that no token of ours uses; an algorithm that is not compiled
+//! in cannot be
 //! asked for by a forged header either.
 
 use std::sync::Once;

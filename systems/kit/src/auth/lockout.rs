@@ -1,6 +1,7 @@
 //! Five failures in fifteen minutes for one account from one address, and the door is shut until they are past.
 //!
-//! Counted in Redis, so that it holds across replicas, and per address, so that nobody can lock someone else out from afar.
+//! Counted in Redis, so that it holds across replicas, and per address, so that nobody can lock someone else out
+//! from afar.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

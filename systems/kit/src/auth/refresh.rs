@@ -1,6 +1,7 @@
 //! Refresh tokens: opaque, kept as hashes, good for one use; a second use ends the whole family.
 //!
-//! A token is `<family>.<secret>`. Redis holds one hash per family: the user, the hash of the one secret that is good now.
+//! A token is `<family>.<secret>`. Redis holds one hash per family: the user, the hash of the one secret that is
+//! good now.
 //! Rotation is one script, so that two replicas cannot both accept the same token.
 
 use base64::Engine as _;
@@ -14,7 +15,8 @@ use crate::cache::Cache;
 /// Seven days without use end the login.
 const LIFETIME_SECONDS: u64 = 7 * 24 * 3600;
 
-/// KEYS[1] family; ARGV: hash shown, hash to come, lifetime. Answers the user, `reused` (and forgets the family), or nothing.
+/// KEYS[1] family; ARGV: hash shown, hash to come, lifetime. Answers the user, `reused` (and forgets the family),
+/// or nothing.
 const ROTATE: &str = r"
 local kept = redis.call('HGET', KEYS[1], 'hash')
 if not kept then return false end
@@ -108,7 +110,8 @@ impl RefreshTokens {
         let Some((family, secret)) = split(token) else {
             return Ok(());
         };
-        // Rotating first means that only who has the present token may end the family quietly; anyone with an old one ends it too.
+        // Rotating first means that only who has the present token may end the family quietly; anyone with an old
+        // one ends it too.
         self.rotate(&format!("{family}.{secret}")).await?;
         let mut connection = self.cache.connection();
         redis::cmd("DEL")

@@ -20,7 +20,8 @@ use crate::settings::Settings;
 /// The name in tokens, keys of Redis and the version document.
 pub const NAME: &str = "recon";
 
-/// Rows of one upload are held in memory while they are written (120 bytes each, a million at most), so one at a time keeps a
+/// Rows of one upload are held in memory while they are written (120 bytes each, a million at most), so one at a
+/// time keeps a
 /// replica within its memory; others wait.
 const INGESTS_AT_ONCE: usize = 1;
 

@@ -140,7 +140,8 @@ async fn serve_app(app: App) -> Result<(), String> {
     served.map_err(|error| error.to_string())
 }
 
-/// Opens a connection to each need, makes sure of the basics and asks one question of each, so that the first request finds
+/// Opens a connection to each need, makes sure of the basics and asks one question of each, so that the first
+/// request finds
 /// everything open. Waits for what is not there yet.
 async fn warm_up(app: App, stop: serve::Stop) {
     while !stop.is_set() {

@@ -1,6 +1,7 @@
 //! PostgreSQL's binary COPY format, both ways: the fastest path in and out of a table.
 //!
-//! <https://www.postgresql.org/docs/15/sql-copy.html>, "Binary Format": a header, then rows of (field count, then length and bytes
+//! <https://www.postgresql.org/docs/15/sql-copy.html>, "Binary Format": a header, then rows of (field count, then
+//! length and bytes
 //! of each field), then a field count of -1. All numbers are big-endian.
 
 use uuid::Uuid;

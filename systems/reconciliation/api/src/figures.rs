@@ -1,4 +1,5 @@
-//! The figures of this system: those that a replica counts, and those that all replicas share and read from the dashboard.
+//! The figures of this system: those that a replica counts, and those that all replicas share and read from the
+//! dashboard.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! From a received file to rows in the database: everything in one transaction, so that an answer means that all of it is
+//! From a received file to rows in the database: everything in one transaction, so that an answer means that all
+//! of it is
 //! durable and no answer means that nothing happened.
 
 mod rejects;

@@ -1,6 +1,7 @@
 //! Who may do what: the table of roles and permissions, and the table of routes.
 //!
-//! Handlers ask with `Require<…>`; a test walks every route with every role and compares what happens with these tables.
+//! Handlers ask with `Require<…>`; a test walks every route with every role and compares what happens with these
+//! tables.
 
 use systems_kit::auth::access::Permission;
 

@@ -1,4 +1,5 @@
-//! Progress of runs: frames in a Redis stream for each run, so that any replica can show them and a lost connection misses none.
+//! Progress of runs: frames in a Redis stream for each run, so that any replica can show them and a lost
+//! connection misses none.
 
 use recon_core::engine;
 use redis::{AsyncCommands as _, RedisError, Script};

@@ -95,7 +95,8 @@ fn generated_password() -> String {
     Uuid::new_v4().simple().to_string()
 }
 
-/// Whether every login is there, enabled and opened by this password already. All of one seeding share a hash, so one check
+/// Whether every login is there, enabled and opened by this password already. All of one seeding share a hash, so
+/// one check
 /// does for all.
 async fn all_have(pool: &PgPool, secret: &str) -> Result<bool, Problem> {
     let hashes: Vec<(String,)> = sqlx::query_as(

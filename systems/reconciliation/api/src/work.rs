@@ -1,8 +1,11 @@
 //! Background work: jobs that replicas share through one table.
 //!
-//! A job belongs to whoever holds its lease. While a transaction reads or writes for the job it holds the job's row, which nobody
-//! else can take then and which a dead replica lets go at once; in between, while the engine works, the lease is renewed. When a
-//! replica dies, the lease runs out and another replica starts the job anew. Nothing of a run is visible before its last transaction, which also ends the job and
+//! A job belongs to whoever holds its lease. While a transaction reads or writes for the job it holds the job's
+//! row, which nobody
+//! else can take then and which a dead replica lets go at once; in between, while the engine works, the lease is
+//! renewed. When a
+//! replica dies, the lease runs out and another replica starts the job anew. Nothing of a run is visible before
+//! its last transaction, which also ends the job and
 //! fails if the lease was lost: so a run that two replicas worked on is still written once.
 //!
 //! Reading order: `claim` → [`matching`] → [`load`] → [`results`] → [`exceptions`].
@@ -22,7 +25,8 @@ use uuid::Uuid;
 
 use crate::app::App;
 
-/// A dead replica's job waits this long, and [`LOOK`] on top. Three renewals fit in it, so a pause of two seconds loses no lease;
+/// A dead replica's job waits this long, and [`LOOK`] on top. Three renewals fit in it, so a pause of two seconds
+/// loses no lease;
 /// one that does costs the work that was done, and nothing else.
 const LEASE_SECONDS: f64 = 3.0;
 

@@ -1,4 +1,5 @@
-//! Every route with every role, against the table. No database: a request that is let through fails later, and not with 401 or
+//! Every route with every role, against the table. No database: a request that is let through fails later, and not
+//! with 401 or
 //! 403.
 #![expect(clippy::unwrap_used, reason = "helpers stop at the first surprise too")]
 

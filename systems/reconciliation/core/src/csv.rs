@@ -6,7 +6,8 @@
 
 use std::io::{self, Read};
 
-/// First size of the window over the stream: large enough to make reads rare, small enough to stay in the cache with its
+/// First size of the window over the stream: large enough to make reads rare, small enough to stay in the cache
+/// with its
 /// marks.
 const WINDOW: usize = 64 * 1024;
 
@@ -281,7 +282,8 @@ impl<R: Read> CsvReader<R> {
         })
     }
 
-    /// Takes a record byte by byte. A quote means something at the start of a field only, and inside it two mean one; what
+    /// Takes a record byte by byte. A quote means something at the start of a field only, and inside it two mean
+    /// one; what
     /// follows a closing quote belongs to the field as it is.
     fn walk_quoted(&mut self) -> Walk {
         self.spans.clear();
@@ -336,7 +338,8 @@ impl<R: Read> CsvReader<R> {
         }
     }
 
-    /// Moves what is left of the window to its front, reads on, and marks again. The window doubles when one record fills
+    /// Moves what is left of the window to its front, reads on, and marks again. The window doubles when one
+    /// record fills
     /// it, so the work for a record of any length stays linear.
     fn refill(&mut self) -> Result<(), CsvError> {
         self.window.copy_within(self.at..self.filled, 0);

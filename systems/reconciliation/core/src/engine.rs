@@ -73,7 +73,8 @@ fn list(errors: &[RuleError]) -> String {
 
 /// Matches `left` with `right` by the enabled passes of `rules`, in order.
 ///
-/// Deterministic: the outcome depends on the rows and their `row_id`s alone, not on their order in the store and not on the
+/// Deterministic: the outcome depends on the rows and their `row_id`s alone, not on their order in the store and
+/// not on the
 /// options. `progress` is called a few hundred times at most for each pass and may stop the run by `Break`; nothing is
 /// kept then.
 pub fn run(

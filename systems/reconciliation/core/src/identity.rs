@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 use crate::date::Day;
 use crate::txn::TxnStore;
 
-/// What makes a row the same row in another file of the source. Stored: the formula is part of the data's format, and the
+/// What makes a row the same row in another file of the source. Stored: the formula is part of the data's format,
+/// and the
 /// first byte that is hashed is its version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RowIdentity {
@@ -42,7 +43,8 @@ pub fn identities(store: &TxnStore) -> Vec<RowIdentity> {
         .collect()
 }
 
-/// The hash of everything that a row says, whether or not it has an external id: for a second row with a known id it tells
+/// The hash of everything that a row says, whether or not it has an external id: for a second row with a known id
+/// it tells
 /// a duplicate from a conflict.
 pub fn content_hash(store: &TxnStore, row: usize) -> [u8; 16] {
     let txn = store.get(row);

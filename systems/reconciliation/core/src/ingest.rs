@@ -24,7 +24,8 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// The product's limits: 50 MB and 1,000,000 rows for a file. A text of 4 KiB is longer than any remittance field of
+    /// The product's limits: 50 MB and 1,000,000 rows for a file. A text of 4 KiB is longer than any remittance
+    /// field of
     /// the bank formats (camt.053 allows 140 characters a line, MT940 390), and five of them fit a row's 64 KiB.
     fn default() -> Self {
         Self {

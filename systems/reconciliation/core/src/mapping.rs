@@ -1,6 +1,7 @@
 //! How to read a file: which column is what, and in which dialect it is written.
 //!
-//! A [`Mapping`] is a document of the user's (a *source* stores one); [`Mapping::compile`] checks it once, so that reading a
+//! A [`Mapping`] is a document of the user's (a *source* stores one); [`Mapping::compile`] checks it once, so that
+//! reading a
 //! million rows asks no more questions.
 
 use serde::{Deserialize, Serialize};

@@ -265,7 +265,8 @@ impl Outcome {
         totals.into_values().collect()
     }
 
-    /// Checks the law of conservation from scratch: each row is in at most one match, each match holds the rows that point
+    /// Checks the law of conservation from scratch: each row is in at most one match, each match holds the rows
+    /// that point
     /// to it, of one currency. Costs one walk over all matches.
     pub fn check_conservation(
         &self,

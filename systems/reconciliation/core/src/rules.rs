@@ -1,6 +1,8 @@
-//! The language of rules: a rule set is a list of passes, and a pass says which rows may be a match and what becomes of them.
+//! The language of rules: a rule set is a list of passes, and a pass says which rows may be a match and what
+//! becomes of them.
 //!
-//! A rule set is a document. [`RuleSet::validate`] finds every mistake in it at once; the engine refuses a set that has any,
+//! A rule set is a document. [`RuleSet::validate`] finds every mistake in it at once; the engine refuses a set
+//! that has any,
 //! and that includes a kind of pass or of comparison that this version cannot run: nothing is skipped in silence.
 
 mod filter;

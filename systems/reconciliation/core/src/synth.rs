@@ -1,8 +1,10 @@
-//! Test data with its truth: a bank statement, a ledger, and the state in which each row must end under the shipped rule
+//! Test data with its truth: a bank statement, a ledger, and the state in which each row must end under the
+//! shipped rule
 //! set ([`crate::rules::RuleSet::bank_default`]).
 //!
 //! The truth follows from how a row was made, never from running the engine: a drifted amount is made to be within the
-//! tolerance of the pass that suggests it, a damaged reference is made to equal no other, and ids, references and the triples
+//! tolerance of the pass that suggests it, a damaged reference is made to equal no other, and ids, references and
+//! the triples
 //! of currency, amount and party are kept unique, so that nothing matches by accident.
 
 mod effects;
@@ -243,7 +245,8 @@ fn shuffle(rows: &mut [SynthRow], rng: &mut Rng) {
     }
 }
 
-/// Of two rows with one id, the first in the file counts and the second is the duplicate. Both were made alike; the copy
+/// Of two rows with one id, the first in the file counts and the second is the duplicate. Both were made alike;
+/// the copy
 /// carries the state `duplicate`, and only now it is known which comes first.
 fn settle_duplicates(rows: &mut [SynthRow]) {
     let mut first_of = std::collections::HashMap::new();
@@ -263,7 +266,8 @@ fn settle_duplicates(rows: &mut [SynthRow]) {
     }
 }
 
-/// Of two pairs that nothing tells apart, the first left row goes with the first right row: the documented order of ties.
+/// Of two pairs that nothing tells apart, the first left row goes with the first right row: the documented order
+/// of ties.
 /// Both left rows of twins have numbers next to each other, as have the right rows.
 fn settle_twins(left: &[SynthRow], right: &mut [SynthRow]) {
     let mut order = std::collections::HashMap::<u32, Vec<u32>>::new();

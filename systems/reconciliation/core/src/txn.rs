@@ -1,6 +1,7 @@
 //! The row store: one array for each number of a transaction and one arena for its texts.
 //!
-//! A store holds what the engine compares and nothing else. At 80 bytes for a row or less, two stores of 500,000 rows fit
+//! A store holds what the engine compares and nothing else. At 80 bytes for a row or less, two stores of 500,000
+//! rows fit
 //! the documents' 350 MiB with the working memory of a pass beside them.
 
 use serde::{Deserialize, Serialize};
@@ -76,7 +77,8 @@ pub enum StoreError {
 /// Transactions of one side, in the order in which they were added. A row is named by its place, from 0.
 #[derive(Debug, Clone)]
 pub struct TxnStore {
-    /// For each text its place among the texts that the rows of this store have: a file seldom has all five, and a million
+    /// For each text its place among the texts that the rows of this store have: a file seldom has all five, and a
+    /// million
     /// rows should not pay for those that it lacks.
     slots: [Option<u8>; TextField::COUNT],
     /// Bytes of the ends of each row: two for each slot.
@@ -346,7 +348,8 @@ struct ColumnsMut<'a> {
     starts: &'a mut Vec<u32>,
 }
 
-/// A row that is being written: those texts that the store has go straight into the arena, in the order of [`TextField`].
+/// A row that is being written: those texts that the store has go straight into the arena, in the order of
+/// [`TextField`].
 #[derive(Debug)]
 pub(crate) struct Record<'a> {
     pub(crate) arena: &'a mut Vec<u8>,

@@ -45,7 +45,8 @@ pub(crate) async fn index(
     Ok(list(rows, limit))
 }
 
-/// An event is broken when its hash does not follow from its content, when it does not continue the one before it, or when a
+/// An event is broken when its hash does not follow from its content, when it does not continue the one before it,
+/// or when a
 /// number is missing before it.
 pub(crate) async fn verify(State(app): State<App>, _: Require<AuditVerify>) -> Answer {
     let document: String = sqlx::query_scalar(

@@ -240,7 +240,8 @@ async fn by_id(app: &App, id: Uuid) -> Result<Option<Account>, sqlx::Error> {
     Ok(row.map(account))
 }
 
-/// The address that the outermost trusted proxy saw: each proxy appends one to `x-forwarded-for`, and what stands left of the
+/// The address that the outermost trusted proxy saw: each proxy appends one to `x-forwarded-for`, and what stands
+/// left of the
 /// trusted ones was written by the client.
 fn client_address(app: &App, peer: Option<SocketAddr>, headers: &HeaderMap) -> String {
     let forwarded: Vec<&str> = headers

@@ -18,7 +18,8 @@ use crate::audit::{Event, append};
 use crate::page::{PageQuery, json, list, one};
 use crate::permissions::{Discuss, ExceptionsApprove, MatchesPropose, Read};
 
-/// The document of an exception, with its comments when `$1` says so. What follows narrows its row and ends in `OFFSET 0) i`.
+/// The document of an exception, with its comments when `$1` says so. What follows narrows its row and ends in
+/// `OFFSET 0) i`.
 const EXCEPTION: &str = "SELECT e.nr::text, json_build_object('id', e.id, 'run_id', e.run_id,
     'side', CASE i.side WHEN 'L' THEN 'left' ELSE 'right' END, 'status', e.status, 'reason_code', e.reason_code,
     'resolution', e.resolution, 'reason', e.reason, 'assignee', e.assignee, 'proposed_by', e.proposed_by,

@@ -196,7 +196,8 @@ pub(crate) async fn preview(
     Ok(json(StatusCode::OK, preview_json(&ingested).to_string()))
 }
 
-/// The first rows: whole lines only, so that the cut is no error of the file. A quoted line break at the cut may still cost
+/// The first rows: whole lines only, so that the cut is no error of the file. A quoted line break at the cut may
+/// still cost
 /// the last row.
 fn first_lines(bytes: &[u8]) -> &[u8] {
     let mut ends = bytes

@@ -80,7 +80,8 @@ pub(crate) async fn create(
     Err(Problem::fault("/file", "missing", "the file is missing"))
 }
 
-/// Streams the file to a nameless file on disk: nothing is left behind when we are killed, and no connection to the database
+/// Streams the file to a nameless file on disk: nothing is left behind when we are killed, and no connection to
+/// the database
 /// is held while a slow client sends.
 async fn receive(app: &App, mut part: Field<'_>) -> Result<Received, Problem> {
     let filename: String = part

@@ -1,4 +1,5 @@
-//! Why a confirmed match holds: asked of the engine when someone looks, because it follows from the rows, which never change, and
+//! Why a confirmed match holds: asked of the engine when someone looks, because it follows from the rows, which
+//! never change, and
 //! from the rule set of the run, which is never written again. Storing it would double what a run writes.
 
 use recon_core::currency::Ccy;
@@ -12,7 +13,8 @@ use uuid::Uuid;
 
 use crate::app::App;
 
-/// A row as the engine wants it: booking and value day (days since 1970), amount, currency, and the texts in the store's order.
+/// A row as the engine wants it: booking and value day (days since 1970), amount, currency, and the texts in the
+/// store's order.
 type Row = (i32, Option<i32>, i64, String, Vec<String>);
 
 /// A JSON array; empty for a match made by hand, whose reason is the one its maker gave.

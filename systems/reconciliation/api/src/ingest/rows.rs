@@ -1,8 +1,11 @@
 //! The rows of a file into `txn`: first a look at what earlier files brought, then a COPY of what is new.
 //!
-//! Straight into the table, without a staging table and `ON CONFLICT`: that writes each row once and takes the table's fast path
-//! for many rows (100,000 rows on a busy machine: 1.1 s of PostgreSQL's CPU instead of 1.9 s, 44 MB of WAL instead of 54 MB). It is
-//! safe because uploads to one source wait for each other, and if they ever did not, the unique key of `txn` would undo the whole
+//! Straight into the table, without a staging table and `ON CONFLICT`: that writes each row once and takes the
+//! table's fast path
+//! for many rows (100,000 rows on a busy machine: 1.1 s of PostgreSQL's CPU instead of 1.9 s, 44 MB of WAL instead
+//! of 54 MB). It is
+//! safe because uploads to one source wait for each other, and if they ever did not, the unique key of `txn` would
+//! undo the whole
 //! upload.
 
 use std::collections::HashMap;
@@ -28,7 +31,8 @@ impl Known {
         self.same.len()
     }
 
-    /// Rows with the id of a row that an earlier file brought, but with other content: one of the two is wrong, and calling it a
+    /// Rows with the id of a row that an earlier file brought, but with other content: one of the two is wrong,
+    /// and calling it a
     /// duplicate would lose money.
     pub(super) fn conflicts(&self, store: &TxnStore) -> impl Iterator<Item = i64> {
         self.same

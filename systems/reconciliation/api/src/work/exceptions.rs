@@ -3,7 +3,8 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-/// Opens an exception for each row that is not matched, or for those of `rows` alone. An exception that a match had settled is
+/// Opens an exception for each row that is not matched, or for those of `rows` alone. An exception that a match
+/// had settled is
 /// opened again; one that is being worked on stays as it is.
 ///
 /// Due by the amount: a day from 10,000.00 on, three from 1,000.00 on, else a week (in a currency of two decimals).

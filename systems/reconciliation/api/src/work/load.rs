@@ -14,7 +14,8 @@ use crate::copy::{Decoder, Fields, MalformedCopyError};
 
 /// Copies the rows of both sources within the run's window; `None` when the job is not ours any more.
 ///
-/// In one transaction that holds the job's row: no lease can run out under a long load, and the row is free the moment this
+/// In one transaction that holds the job's row: no lease can run out under a long load, and the row is free the
+/// moment this
 /// replica dies. One connection, given back before the engine starts.
 pub(super) async fn stores(
     app: &App,

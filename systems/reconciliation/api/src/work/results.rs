@@ -1,4 +1,5 @@
-//! What a run found, written in one transaction: matches, a state for each row, exceptions, the report, the audit event, and
+//! What a run found, written in one transaction: matches, a state for each row, exceptions, the report, the audit
+//! event, and
 //! the end of the job, which fails if the lease was lost.
 
 use std::collections::BTreeMap;
@@ -92,7 +93,8 @@ async fn matches(
             .int8(right.sum);
         let variance = left.sum.checked_sub(right.sum).ok_or_else(too_large)?;
         encoder.int8(variance).boolean(found.ambiguous);
-        // Why a confirmed match holds can be told from its rows and its pass at any time; what waits for a person is shown at once.
+        // Why a confirmed match holds can be told from its rows and its pass at any time; what waits for a person
+        // is shown at once.
         if found.status == MatchStatus::Suggested {
             let (l, r) = (found.left[0] as usize, found.right[0] as usize);
             let why = evidence(pass, (&worked.left, l), (&worked.right, r));

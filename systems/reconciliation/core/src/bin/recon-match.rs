@@ -1,4 +1,5 @@
-//! `recon-match LEFT RIGHT --mapping FILE [--right-mapping FILE] [--rules FILE]`: reads two CSV files, matches them, and
+//! `recon-match LEFT RIGHT --mapping FILE [--right-mapping FILE] [--rules FILE]`: reads two CSV files, matches
+//! them, and
 //! prints the counts as one line of JSON. The same ingestion and the same passes as the service, without its database.
 
 use std::fs::File;

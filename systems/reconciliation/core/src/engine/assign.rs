@@ -1,6 +1,7 @@
 //! Which candidates of a component become matches: each row at most once.
 //!
-//! Small components are solved to the optimum, large ones greedily. Both depend on scores and row ids alone, and treat both
+//! Small components are solved to the optimum, large ones greedily. Both depend on scores and row ids alone, and
+//! treat both
 //! sides alike, so neither the order of rows nor the order of sides changes the result.
 
 use std::cmp::Reverse;
@@ -47,7 +48,8 @@ fn rank(ranks: &[(u64, u32)], row: (u64, u32)) -> usize {
     ranks.partition_point(|other| *other < row)
 }
 
-/// Best score first. Among equals the smaller pair of ids, taken without regard to side: two different edges of the same
+/// Best score first. Among equals the smaller pair of ids, taken without regard to side: two different edges of
+/// the same
 /// unordered pair of ids share no row, so their order does not matter.
 fn greedy(component: &[Edge]) -> Vec<Edge> {
     let mut sorted = component.to_vec();
@@ -71,9 +73,12 @@ fn greedy(component: &[Edge]) -> Vec<Edge> {
     sorted
 }
 
-/// The worth of an edge: the score decides; among assignments of equal score the one that pairs rows of like rank (first
-/// with first); and what is still equal is told apart by a mix of the ids, so that the optimum is one and the same however
-/// the rows are ordered. Fields: score 30 bits from bit 56, rank distance squared 12 bits from bit 38, mix 32 bits; with
+/// The worth of an edge: the score decides; among assignments of equal score the one that pairs rows of like rank
+/// (first
+/// with first); and what is still equal is told apart by a mix of the ids, so that the optimum is one and the same
+/// however
+/// the rows are ordered. Fields: score 30 bits from bit 56, rank distance squared 12 bits from bit 38, mix 32
+/// bits; with
 /// 64 edges each sum stays inside its field.
 fn worth(edge: &Edge, left_rank: usize, right_rank: usize) -> i128 {
     let distance = left_rank.abs_diff(right_rank) as u64;
@@ -121,7 +126,8 @@ fn optimal(component: &[Edge], lefts: &[(u64, u32)], rights: &[(u64, u32)]) -> V
         .collect()
 }
 
-/// For each row of the matrix its column in an assignment of least cost. Shortest augmenting paths with potentials; rows
+/// For each row of the matrix its column in an assignment of least cost. Shortest augmenting paths with
+/// potentials; rows
 /// and columns are counted from 1 inside, 0 is the start of every path.
 fn hungarian(costs: &[i128], rows: usize, columns: usize) -> Vec<usize> {
     const FAR: i128 = i128::MAX / 4;

@@ -1,7 +1,9 @@
 //! The join of both sides by key.
 //!
-//! Hashes of keys are scattered into partitions that fit the cache, sorted there, and merged: equal hashes of both sides meet
-//! without a random access to memory. What the comparison of two rows needs travels with them, and keys are compared byte
+//! Hashes of keys are scattered into partitions that fit the cache, sorted there, and merged: equal hashes of both
+//! sides meet
+//! without a random access to memory. What the comparison of two rows needs travels with them, and keys are
+//! compared byte
 //! by byte.
 
 use std::cmp::Ordering;
@@ -14,7 +16,8 @@ use super::{NONE, RunError, State};
 use crate::date::Day;
 use crate::rules::{Filter, Pass};
 
-/// Rows of one side that a partition holds on average: 512 entries of 40 bytes from each side stay in the second-level cache
+/// Rows of one side that a partition holds on average: 512 entries of 40 bytes from each side stay in the
+/// second-level cache
 /// while they are sorted and merged.
 const PARTITION_ROWS: usize = 512;
 
@@ -131,7 +134,8 @@ impl Entry {
 struct Partitions {
     entries: Vec<Vec<Entry>>,
     bits: u32,
-    /// Of the partition at hand, one for each entry and sorted. Upper half: of the hash; lower half: the place of the entry.
+    /// Of the partition at hand, one for each entry and sorted. Upper half: of the hash; lower half: the place of
+    /// the entry.
     tags: Vec<u64>,
     /// Memory for sorting.
     unsorted: Vec<u64>,
@@ -189,7 +193,8 @@ impl Partitions {
         self.entries.len()
     }
 
-    /// Prepares a partition for [`Partitions::tagged`]. The lower half of a hash does not name the partition; computing it
+    /// Prepares a partition for [`Partitions::tagged`]. The lower half of a hash does not name the partition;
+    /// computing it
     /// again costs less than carrying it along.
     fn sort(&mut self, partition: usize, keys: &SideKeys<'_>) {
         let numbered = (0_u64..).zip(&self.entries[partition]);

@@ -31,7 +31,8 @@ enum Part<'a> {
 /// The bytes of a key, if they are few: the currency, then each part. The texts of two rows that may be a match lie far
 /// apart in memory, and fetching them is most of the cost of a join; most keys fit here and travel with their row.
 ///
-/// Held as words and not as bytes: a word that is read right after some of its bytes were written makes the processor wait.
+/// Held as words and not as bytes: a word that is read right after some of its bytes were written makes the
+/// processor wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct InlineKey([u64; InlineKey::WORDS]);
 
@@ -39,7 +40,8 @@ impl InlineKey {
     /// With 16 bytes for what goes beside it, an entry of the join has 40 bytes. The currency and a reference of 22
     /// characters fit, or one of 17 with a code of 4.
     const WORDS: usize = 3;
-    /// First word of a key that does not fit and has to be compared where the rows are stored; its hash follows. No currency
+    /// First word of a key that does not fit and has to be compared where the rows are stored; its hash follows.
+    /// No currency
     /// has this place.
     const LONG: u64 = u8::MAX as u64;
 
@@ -173,7 +175,8 @@ impl<'a> SideKeys<'a> {
         }
     }
 
-    /// The key of a row; `None` if a part of it is missing. Equal keys give equal results, whether or not they fit into an
+    /// The key of a row; `None` if a part of it is missing. Equal keys give equal results, whether or not they fit
+    /// into an
     /// [`InlineKey`].
     #[inline]
     pub(super) fn key(&self, row: usize, scratch: &mut KeyScratch) -> Option<InlineKey> {

@@ -22,7 +22,8 @@ fn read(bytes: &[u8], document: &str) -> Result<Ingested, IngestError> {
     ingest(bytes, &mapping(document), &Limits::default())
 }
 
-/// What became of each row, in words: `1 id 2026-01-02 -5.00 EUR ref`, `2 duplicate of 1`, `3 line 4 column 5 amount_missing`.
+/// What became of each row, in words: `1 id 2026-01-02 -5.00 EUR ref`, `2 duplicate of 1`, `3 line 4 column 5
+/// amount_missing`.
 fn check(bytes: &[u8], document: &str, wanted: &[&str]) {
     let file = read(bytes, document).unwrap();
     let mut found: Vec<(u64, String)> = Vec::new();

@@ -27,7 +27,8 @@ const DAYS: i64 = 90;
 /// Rows that one item adds to a side at most (a reversal beside nothing, twins: two).
 const MOST_ROWS: usize = 2;
 
-/// Makes items until both sides have the wanted number of rows. What one side has more than the other by then is made up
+/// Makes items until both sides have the wanted number of rows. What one side has more than the other by then is
+/// made up
 /// for by rows that are missing on the other side.
 pub(super) fn items(config: &Config, rng: &mut Rng) -> (Vec<SynthRow>, Vec<SynthRow>) {
     let mut maker = Maker::new(rng);

@@ -1,4 +1,5 @@
-//! Random numbers that are the same on every machine and in every version: SplitMix64, twenty lines, no dependency whose
+//! Random numbers that are the same on every machine and in every version: SplitMix64, twenty lines, no dependency
+//! whose
 //! next release could change the data.
 
 #[derive(Debug)]
@@ -17,7 +18,8 @@ impl Rng {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number below `bound` (0 if that is 0), by the upper half of a product: the bias is below 2^-32 for the bounds in
+    /// A number below `bound` (0 if that is 0), by the upper half of a product: the bias is below 2^-32 for the
+    /// bounds in
     /// use.
     #[expect(
         clippy::cast_possible_truncation,

@@ -39,7 +39,8 @@ impl Dataset {
         Ok(())
     }
 
-    /// The truth: one line for each row of both files. `row` counts from 1 without the header; `match_id` is empty for a
+    /// The truth: one line for each row of both files. `row` counts from 1 without the header; `match_id` is empty
+    /// for a
     /// row that belongs to no match.
     pub fn write_truth(&self, out: &mut impl Write) -> io::Result<()> {
         writeln!(out, "match_id,side,row,ext_id,state,effect")?;

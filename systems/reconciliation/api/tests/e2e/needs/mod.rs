@@ -22,7 +22,8 @@ pub(crate) const PASSWORD: &str = "correct-horse-battery";
 /// How long anything may take on a busy machine.
 const DEADLINE: Duration = Duration::from_mins(1);
 
-/// The database that others are copies of: migrated and seeded once, because hashing the passwords of six logins takes seconds.
+/// The database that others are copies of: migrated and seeded once, because hashing the passwords of six logins
+/// takes seconds.
 const SEEDED: &str = "seeded";
 
 pub(crate) struct Needs {

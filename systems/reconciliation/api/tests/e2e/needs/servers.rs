@@ -1,6 +1,7 @@
 //! One PostgreSQL and one Redis for all tests of the binary, on Unix sockets in a temporary directory.
 //!
-//! They are started by the first test that needs them. A shell holds them and reads from a pipe that only this process writes to:
+//! They are started by the first test that needs them. A shell holds them and reads from a pipe that only this
+//! process writes to:
 //! however the process ends, the pipe ends too, and the shell stops them and removes the directory.
 
 use std::io::Write as _;
@@ -14,7 +15,8 @@ use super::{run, until};
 /// Databases of Redis, one per test.
 const REDIS_DATABASES: u32 = 64;
 
-/// Waits for the end of its input, then cleans up. `$1` is the directory, `$2` the one of PostgreSQL's programs, the rest becomes
+/// Waits for the end of its input, then cleans up. `$1` is the directory, `$2` the one of PostgreSQL's programs,
+/// the rest becomes
 /// another user where there is need to.
 const KEEPER: &str = r#"
 trap '' INT TERM HUP
