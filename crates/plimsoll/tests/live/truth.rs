@@ -16,6 +16,8 @@ use super::turn;
 /// Rows on each side of the journey that the product promises.
 const ROWS: usize = 100_000;
 const PAGE: usize = 500;
+/// Looks at a run, 50 ms apart, before it counts as hung: two minutes, where it takes four seconds.
+const LOOKS: usize = 2_400;
 /// States of rows that no run sees: their upload counts them.
 const STOPPED: [&str; 2] = ["duplicate", "rejected"];
 
@@ -193,7 +195,7 @@ impl Recon {
         let answer = self.preparer.post("/api/v1/runs", &body).await.unwrap();
         assert_eq!(answer.status, StatusCode::ACCEPTED, "{answer:?}");
         let id = answer.json()["id"].as_str().unwrap().to_owned();
-        loop {
+        for _ in 0..LOOKS {
             let answer = self
                 .preparer
                 .get(&format!("/api/v1/runs/{id}"))
@@ -208,6 +210,7 @@ impl Recon {
                 other => panic!("the run ended as {other}: {run}"),
             }
         }
+        panic!("the run {id} has no end");
     }
 
     /// The state of every row of one side, page by page.
