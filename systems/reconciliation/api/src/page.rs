@@ -2,13 +2,11 @@
 //!
 //! Three rules keep a page at a few milliseconds wherever it is in a long list, and whatever the statistics say:
 //! - The queries are not persistent. A prepared plan that serves all filters at once could use an index for none
-//! of them; planned
-//!   for its values, `$2 IS NULL OR x = $2` is either gone or a condition of an index.
+//!   of them; planned for its values, `$2 IS NULL OR x = $2` is either gone or a condition of an index.
 //! - Rows of other tables come by `LATERAL (… OFFSET 0)`, one look-up for each row of the page. A join that the
-//! planner is free
-//!   to turn around reads one table from its start for every page.
+//!   planner is free to turn around reads one table from its start for every page.
 //! - A `char(n)` is compared with a `bpchar`: compared with a `text` it is cast, and the planner knows nothing of
-//! what is cast.
+//!   what is cast.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
