@@ -4,11 +4,13 @@
 //! Must not know: deployment (which release uses an artefact, where it runs).
 //!
 //! Reading order: [`recipe`] (how a service is built), [`build`] (running a recipe), [`tree`] (what an artefact
-//! holds, and its digest), [`store`] (where artefacts are kept), [`precompress`] (siblings of static files).
+//! holds, and its digest), [`store`] (where artefacts are kept), [`precompress`] (siblings of static files), [`oci`]
+//! (images as values and as a folder).
 
 pub mod build;
 pub mod error;
 mod inputs;
+pub mod oci;
 pub mod precompress;
 pub mod recipe;
 pub mod store;
