@@ -1,17 +1,19 @@
 //! Running a recipe: tools make the output, the output becomes an artefact.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use plimsoll_bundle::Digest;
 use plimsoll_stdx::fs::write_atomic;
 use serde::{Deserialize, Serialize};
 
-use crate::recipe::{CargoRecipe, FolderRecipe};
+use crate::cargo::Target;
+use crate::cargo::compile::compile;
+use crate::package::Package;
+use crate::recipe::FolderRecipe;
 use crate::store::Staging;
-use crate::tool::{self, Stream};
 use crate::{ArtefactStore, BuildError, Recipe};
-use crate::{inputs, precompress};
+use crate::{inputs, npm, precompress, tool};
 
 /// A finished build.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,10 +26,12 @@ pub struct Built {
     pub files: usize,
     /// Whether the source was unchanged and no tool ran. (Cargo always runs: it knows best what is fresh.)
     pub unchanged: bool,
+    /// What it is made of: the crates of a binary, the locked packages of a front end; empty where nothing says so.
+    pub packages: Vec<Package>,
 }
 
 /// Who hears the tools' lines, and who says that they shall stop.
-type Watch<'a> = (&'a mut dyn FnMut(&str), &'a dyn Fn() -> bool);
+pub(crate) type Watch<'a> = (&'a mut dyn FnMut(&str), &'a dyn Fn() -> bool);
 
 /// Remembers which source gave which artefact.
 #[derive(Debug, Serialize, Deserialize)]
@@ -49,87 +53,24 @@ pub fn build(
     listen: &mut dyn FnMut(&str),
     stop: &dyn Fn() -> bool,
 ) -> Result<Built, BuildError> {
+    build_for(recipe, &Target::host(), store, cache, (listen, stop))
+}
+
+/// [`build`] for another machine. What is not compiled is the same on all.
+pub fn build_for(
+    recipe: &Recipe,
+    target: &Target,
+    store: &ArtefactStore,
+    cache: &Path,
+    (listen, stop): Watch<'_>,
+) -> Result<Built, BuildError> {
     if !recipe.dir().is_dir() {
         return Err(BuildError::NoSource(recipe.dir().to_owned()));
     }
     match recipe {
-        Recipe::Cargo(recipe) => build_cargo(recipe, store, listen, stop),
+        Recipe::Cargo(recipe) => compile(recipe, target, store, (listen, stop)),
         Recipe::Folder(recipe) => build_folder(recipe, store, cache, (listen, stop)),
     }
-}
-
-fn build_cargo(
-    recipe: &CargoRecipe,
-    store: &ArtefactStore,
-    listen: &mut dyn FnMut(&str),
-    stop: &dyn Fn() -> bool,
-) -> Result<Built, BuildError> {
-    let CargoRecipe { dir, bin, .. } = recipe;
-    let mut executable = None;
-    let mut on_line = |stream: Stream, line: &str| match stream {
-        Stream::Out => executable = executable_of(line, bin).or(executable.take()),
-        Stream::Err => listen(line),
-    };
-    tool::run(
-        &cargo_command(recipe),
-        dir,
-        &[static_link()],
-        &mut on_line,
-        stop,
-    )?;
-    let executable = executable.ok_or_else(|| BuildError::NoOutput {
-        dir: dir.clone(),
-        out: PathBuf::from(bin),
-    })?;
-    let staging = store.stage()?;
-    copy(&executable, &staging.path().join(bin))?;
-    for (inside, source) in &recipe.files {
-        copy(source, &staging.path().join(inside))?;
-    }
-    finish(&staging, store)
-}
-
-fn cargo_command(recipe: &CargoRecipe) -> Vec<String> {
-    let target = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
-    let mut argv = vec!["cargo", "build", "--message-format=json-render-diagnostics"];
-    argv.extend([
-        "--profile",
-        &recipe.profile,
-        "--package",
-        &recipe.package,
-        "--bin",
-        &recipe.bin,
-    ]);
-    // The explicit target keeps build scripts and proc macros dynamic while the program links statically.
-    argv.extend(["--target", &target]);
-    if recipe
-        .dir
-        .ancestors()
-        .any(|folder| folder.join("Cargo.lock").is_file())
-    {
-        argv.push("--locked");
-    }
-    let features = recipe.features.join(",");
-    if !features.is_empty() {
-        argv.extend(["--features", &features]);
-    }
-    argv.into_iter().map(str::to_owned).collect()
-}
-
-/// A static program runs in an empty image and behind any root.
-fn static_link() -> (&'static str, String) {
-    (
-        "CARGO_ENCODED_RUSTFLAGS",
-        "-C\u{1f}target-feature=+crt-static".to_owned(),
-    )
-}
-
-/// The executable that one of Cargo's messages names for `bin`.
-fn executable_of(line: &str, bin: &str) -> Option<PathBuf> {
-    let message: serde_json::Value = serde_json::from_str(line).ok()?;
-    let is_bin = message["reason"] == "compiler-artifact" && message["target"]["name"] == bin;
-    let path = message["executable"].as_str()?;
-    is_bin.then(|| PathBuf::from(path))
 }
 
 fn build_folder(
@@ -143,12 +84,16 @@ fn build_folder(
         .as_ref()
         .and_then(|inputs| remembered(cache, inputs, store))
     {
-        return Ok(built);
+        let packages = npm::packages(&folder.dir)?;
+        return Ok(Built { packages, ..built });
     }
     for argv in &folder.run {
         tool::run(argv, &folder.dir, &[], &mut |_, line| listen(line), stop)?;
     }
-    let built = collect(folder, store)?;
+    let built = Built {
+        packages: npm::packages(&folder.dir)?,
+        ..collect(folder, store)?
+    };
     if let Some(inputs) = inputs {
         remember(cache, inputs, &built.digest)?;
     }
@@ -193,17 +138,18 @@ fn is_output(path: &Path, is_static: bool) -> bool {
     !is_static || !is_kept_back
 }
 
-fn finish(staging: &Staging, store: &ArtefactStore) -> Result<Built, BuildError> {
+pub(crate) fn finish(staging: &Staging, store: &ArtefactStore) -> Result<Built, BuildError> {
     let (digest, tree) = store.keep(staging)?;
     Ok(Built {
         digest,
         bytes: tree.bytes(),
         files: tree.files.len(),
         unchanged: false,
+        packages: Vec::new(),
     })
 }
 
-fn copy(from: &Path, to: &Path) -> Result<(), BuildError> {
+pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), BuildError> {
     if let Some(parent) = to.parent() {
         fs::create_dir_all(parent).map_err(BuildError::io("create", parent))?;
     }
@@ -226,6 +172,7 @@ fn remembered(cache: &Path, inputs: &Digest, store: &ArtefactStore) -> Option<Bu
         bytes: tree.bytes(),
         files: tree.files.len(),
         unchanged: true,
+        packages: Vec::new(),
     })
 }
 
@@ -332,7 +279,7 @@ mod tests {
         files.sort();
         assert_eq!(
             files,
-            [".well-known/security.txt", "index.html"].map(PathBuf::from)
+            [".well-known/security.txt", "index.html"].map(std::path::PathBuf::from)
         );
     }
 
@@ -363,17 +310,5 @@ mod tests {
             panic!("expected the tool's failure")
         };
         assert_eq!(tail, ["oops"]);
-    }
-
-    #[test]
-    fn cargos_message_names_the_executable_of_the_wanted_binary_only() {
-        let line =
-            r#"{"reason":"compiler-artifact","target":{"name":"recon"},"executable":"/t/recon"}"#;
-        assert_eq!(
-            executable_of(line, "recon"),
-            Some(PathBuf::from("/t/recon"))
-        );
-        assert_eq!(executable_of(line, "other"), None);
-        assert_eq!(executable_of("warning: not json", "recon"), None);
     }
 }

@@ -56,6 +56,23 @@ pub enum BuildError {
         /// Of what.
         unit: &'static str,
     },
+    /// This machine cannot compile for the one that is wanted.
+    #[error("cannot compile for {arch}: {advice}")]
+    NoTarget {
+        /// The machine.
+        arch: String,
+        /// What to install.
+        advice: &'static str,
+    },
+    /// What Cargo or npm say about packages cannot be understood.
+    #[error("the list of packages in `{}` cannot be understood", dir.display())]
+    Metadata {
+        /// Where it was asked for.
+        dir: PathBuf,
+        /// Why not.
+        #[source]
+        source: serde_json::Error,
+    },
     /// A kept artefact differs from its digest.
     #[error("the kept artefact {digest} is damaged at `{}`; remove its folder and build again", path.display())]
     Damaged {
@@ -90,6 +107,8 @@ impl BuildError {
             | Self::Stopped
             | Self::NoOutput { .. }
             | Self::Unsupported { .. }
+            | Self::NoTarget { .. }
+            | Self::Metadata { .. }
             | Self::TooLarge { .. } => true,
             Self::Damaged { .. } | Self::Write(_) | Self::Io { .. } => false,
         }

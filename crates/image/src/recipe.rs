@@ -42,6 +42,15 @@ pub struct FolderRecipe {
     pub is_static: bool,
 }
 
+impl CargoRecipe {
+    /// Whether there is a lock file that the build shall keep to.
+    pub(crate) fn is_locked(&self) -> bool {
+        self.dir
+            .ancestors()
+            .any(|folder| folder.join("Cargo.lock").is_file())
+    }
+}
+
 impl Recipe {
     /// The folder that holds the source.
     pub fn dir(&self) -> &Path {

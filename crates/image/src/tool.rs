@@ -1,6 +1,7 @@
 //! Running a build tool: its lines go to the listener as they come, the last ones into the error.
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -19,6 +20,8 @@ const TAIL_LINES: usize = 40;
 const MAX_LINE: u64 = 16 << 10;
 /// Lines that may wait for the listener before the tool has to.
 const QUEUE: usize = 256;
+/// What a captured tool may print: `cargo metadata` of a workspace with 1,000 packages is 10 MB.
+const MAX_CAPTURE: u64 = 64 << 20;
 /// How often a silent tool's listener is asked whether it still wants the result: below what a person notices.
 const LOOK: Duration = Duration::from_millis(100);
 /// From asking a tool to end to ending it: Cargo and npm need milliseconds.
@@ -38,24 +41,11 @@ pub(crate) enum Stream {
 pub(crate) fn run(
     argv: &[String],
     dir: &Path,
-    env: &[(&str, String)],
+    env: &[(String, OsString)],
     on_line: &mut dyn FnMut(Stream, &str),
     stop: &dyn Fn() -> bool,
 ) -> Result<(), BuildError> {
-    let (program, rest) = argv.split_first().ok_or_else(|| no_tool(""))?;
-    let mut child = Command::new(program)
-        .args(rest)
-        .current_dir(dir)
-        .envs(env.iter().map(|(name, value)| (name, value)))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => no_tool(program),
-            _ => BuildError::io("run", program)(error),
-        })?;
+    let mut child = spawn(argv, dir, env)?;
     let (sender, receiver) = sync_channel(QUEUE);
     let readers = [
         child
@@ -89,6 +79,87 @@ pub(crate) fn run(
         // A reader cannot panic; were it to, its lines are only for people.
         let _ = reader.join();
     }
+    succeeded(&mut child, argv, dir, tail.into())
+}
+
+/// Runs `argv` in `dir` to its end, or until `stop` says so. Returns what it wrote to its standard output.
+pub(crate) fn capture(
+    argv: &[String],
+    dir: &Path,
+    stop: &dyn Fn() -> bool,
+) -> Result<Vec<u8>, BuildError> {
+    let mut child = spawn(argv, dir, &[])?;
+    let (sender, receiver) = sync_channel(2);
+    let out = child
+        .stdout
+        .take()
+        .map(|pipe| spawn_collector(pipe, sender.clone()));
+    let err = child
+        .stderr
+        .take()
+        .map(|pipe| spawn_collector(pipe, sender.clone()));
+    drop(sender);
+    loop {
+        if stop() {
+            end(&mut child);
+            return Err(BuildError::Stopped);
+        }
+        if matches!(
+            receiver.recv_timeout(LOOK),
+            Err(RecvTimeoutError::Disconnected)
+        ) {
+            break;
+        }
+    }
+    // A collector cannot panic; were it to, there would be nothing to return.
+    let collected = |thread: Option<thread::JoinHandle<Vec<u8>>>| {
+        thread
+            .and_then(|thread| thread.join().ok())
+            .unwrap_or_default()
+    };
+    let (out, err) = (collected(out), collected(err));
+    let text = String::from_utf8_lossy(&err);
+    let lines: Vec<&str> = text.lines().collect();
+    let tail = &lines[lines.len().saturating_sub(TAIL_LINES)..];
+    succeeded(
+        &mut child,
+        argv,
+        dir,
+        tail.iter().map(|line| (*line).to_owned()).collect(),
+    )?;
+    if out.len() as u64 > MAX_CAPTURE {
+        return Err(BuildError::TooLarge {
+            limit: MAX_CAPTURE,
+            unit: "bytes",
+        });
+    }
+    Ok(out)
+}
+
+fn spawn(argv: &[String], dir: &Path, env: &[(String, OsString)]) -> Result<Child, BuildError> {
+    let (program, rest) = argv.split_first().ok_or_else(|| no_tool(""))?;
+    Command::new(program)
+        .args(rest)
+        .current_dir(dir)
+        .envs(env.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => no_tool(program),
+            _ => BuildError::io("run", program)(error),
+        })
+}
+
+fn succeeded(
+    child: &mut Child,
+    argv: &[String],
+    dir: &Path,
+    tail: Vec<String>,
+) -> Result<(), BuildError> {
+    let program = argv.first().map(String::as_str).unwrap_or_default();
     let status = child.wait().map_err(BuildError::io("wait for", program))?;
     if status.success() {
         return Ok(());
@@ -97,7 +168,7 @@ pub(crate) fn run(
         command: argv.join(" "),
         dir: dir.to_owned(),
         status: status.to_string(),
-        tail: tail.into(),
+        tail,
     })
 }
 
@@ -135,6 +206,21 @@ fn spawn_reader(
             }
             line.clear();
         }
+    })
+}
+
+/// Reads to the end, and keeps one byte more than may be captured, so that the end is not mistaken.
+fn spawn_collector(
+    mut pipe: impl Read + Send + 'static,
+    alive: SyncSender<()>,
+) -> thread::JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // A pipe that breaks ends with its tool, whose status says more.
+        let _ = (&mut pipe).take(MAX_CAPTURE + 1).read_to_end(&mut bytes);
+        let _ = std::io::copy(&mut pipe, &mut std::io::sink());
+        drop(alive);
+        bytes
     })
 }
 

@@ -1,0 +1,116 @@
+//! Running Cargo.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use plimsoll_stdx::fs::{read_bounded, write_atomic_mode};
+
+use super::elf;
+use super::metadata::Metadata;
+use super::target::Target;
+use crate::build::{Built, Watch, copy, finish};
+use crate::recipe::CargoRecipe;
+use crate::tool::{self, Stream};
+use crate::{ArtefactStore, BuildError};
+
+/// A program with all its debug information; larger ones do not fit a layer either.
+const MAX_PROGRAM: u64 = 4 << 30;
+
+/// Compiles `recipe` for `target` and keeps the program, with the list of its crates inside, beside its files.
+pub(crate) fn compile(
+    recipe: &CargoRecipe,
+    target: &Target,
+    store: &ArtefactStore,
+    (listen, stop): Watch<'_>,
+) -> Result<Built, BuildError> {
+    let CargoRecipe { dir, bin, .. } = recipe;
+    let metadata = Metadata::read(recipe, target, stop)?;
+    let mut executable = None;
+    let mut on_line = |stream: Stream, line: &str| match stream {
+        Stream::Out => executable = executable_of(line, bin).or(executable.take()),
+        Stream::Err => listen(line),
+    };
+    let mut env = target.env();
+    env.push(("CARGO_ENCODED_RUSTFLAGS".to_owned(), flags(&metadata)));
+    tool::run(&command(recipe, target), dir, &env, &mut on_line, stop)?;
+    let executable = executable.ok_or_else(|| BuildError::NoOutput {
+        dir: dir.clone(),
+        out: PathBuf::from(bin),
+    })?;
+    let staging = store.stage()?;
+    let packages = metadata.packages(&recipe.package);
+    let program = read_bounded(&executable, MAX_PROGRAM)?;
+    let whole = super::deps::encode(&packages)
+        .map_err(std::io::Error::other)
+        .and_then(|list| {
+            elf::with_section(&program, super::deps::SECTION, &list).map_err(std::io::Error::other)
+        })
+        .map_err(BuildError::io("put the list of crates into", &executable))?;
+    write_atomic_mode(&staging.path().join(bin), &whole, 0o755)?;
+    for (inside, source) in &recipe.files {
+        copy(source, &staging.path().join(inside))?;
+    }
+    let built = finish(&staging, store)?;
+    Ok(Built { packages, ..built })
+}
+
+fn command(recipe: &CargoRecipe, target: &Target) -> Vec<String> {
+    let triple = target.triple();
+    let mut argv = vec!["cargo", "build", "--message-format=json-render-diagnostics"];
+    argv.extend([
+        "--profile",
+        &recipe.profile,
+        "--package",
+        &recipe.package,
+        "--bin",
+        &recipe.bin,
+    ]);
+    // The explicit target keeps build scripts and proc macros dynamic while the program links statically.
+    argv.extend(["--target", &triple]);
+    if recipe.is_locked() {
+        argv.push("--locked");
+    }
+    let features = recipe.features.join(",");
+    if !features.is_empty() {
+        argv.extend(["--features", &features]);
+    }
+    argv.into_iter().map(str::to_owned).collect()
+}
+
+/// A static program runs in an empty image and behind any root; without this machine's paths it is the same from
+/// every folder. They are the same from build to build, so Cargo's target folder stays warm.
+fn flags(metadata: &Metadata) -> OsString {
+    let mut flags = OsString::from("-C\u{1f}target-feature=+crt-static");
+    for (prefix, name) in metadata.remap() {
+        flags.push("\u{1f}--remap-path-prefix=");
+        flags.push(prefix);
+        flags.push("=");
+        flags.push(name);
+    }
+    flags
+}
+
+/// The executable that one of Cargo's messages names for `bin`.
+fn executable_of(line: &str, bin: &str) -> Option<PathBuf> {
+    let message: serde_json::Value = serde_json::from_str(line).ok()?;
+    let is_bin = message["reason"] == "compiler-artifact" && message["target"]["name"] == bin;
+    let path = message["executable"].as_str()?;
+    is_bin.then(|| PathBuf::from(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargos_message_names_the_executable_of_the_wanted_binary_only() {
+        let line =
+            r#"{"reason":"compiler-artifact","target":{"name":"recon"},"executable":"/t/recon"}"#;
+        assert_eq!(
+            executable_of(line, "recon"),
+            Some(PathBuf::from("/t/recon"))
+        );
+        assert_eq!(executable_of(line, "other"), None);
+        assert_eq!(executable_of("warning: not json", "recon"), None);
+    }
+}

@@ -1,0 +1,81 @@
+//! Bills of materials and provenance: what an image is made of and how it was made, attached to it as artefacts.
+//!
+//! All are made from the same packages, without times and random numbers, so that equal images have equal papers.
+//!
+//! Reading order: [`cyclonedx`], [`spdx`], [`provenance`], `license` (what authors write and what SPDX reads).
+
+pub mod cyclonedx;
+mod license;
+pub mod provenance;
+pub mod spdx;
+
+pub use provenance::Provenance;
+
+use serde::Serialize;
+
+use crate::assemble::{ImageError, ImagePlan};
+use crate::oci::{Descriptor, Layout, Manifest};
+use crate::package::Package;
+
+/// The kind of a CycloneDX bill.
+pub const CYCLONEDX: &str = "application/vnd.cyclonedx+json";
+/// The kind of an SPDX bill.
+pub const SPDX: &str = "application/spdx+json";
+/// The kind of an in-toto statement.
+pub const IN_TOTO: &str = "application/vnd.in-toto+json";
+
+/// What a paper speaks about.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// The image's name.
+    pub name: &'a str,
+    /// Its manifest.
+    pub image: &'a Descriptor,
+    /// What it is made of.
+    pub packages: &'a [Package],
+    /// Its time, in seconds since 1970.
+    pub epoch: u64,
+}
+
+/// Writes the papers of the plan's image into the layout and attaches them to it. Without packages there are no
+/// bills, without provenance no statement.
+pub(crate) fn attach(
+    plan: &ImagePlan,
+    image: &Descriptor,
+    layout: &Layout,
+) -> Result<(), ImageError> {
+    let image = image.bare();
+    let subject = Subject {
+        name: &plan.name,
+        image: &image,
+        packages: &plan.packages,
+        epoch: plan.epoch,
+    };
+    if !plan.packages.is_empty() {
+        attach_one(CYCLONEDX, &cyclonedx::document(&subject), &image, layout)?;
+        attach_one(SPDX, &spdx::document(&subject), &image, layout)?;
+    }
+    if let Some(provenance) = &plan.provenance {
+        attach_one(
+            IN_TOTO,
+            &provenance::statement(&subject, provenance),
+            &image,
+            layout,
+        )?;
+    }
+    Ok(())
+}
+
+fn attach_one(
+    kind: &str,
+    document: &impl Serialize,
+    image: &Descriptor,
+    layout: &Layout,
+) -> Result<(), ImageError> {
+    let blob = layout.put_json(kind, document)?;
+    layout.attach(&Manifest::artefact(kind, blob, image.clone()))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
