@@ -7,7 +7,7 @@
 //! [`tree`] (what an artefact holds, and its digest), [`store`] (where artefacts are kept), [`precompress`] (siblings
 //! of static files). For images: [`oci`] (images as values and as a folder), [`layer`], [`service`] (from an artefact
 //! to a plan), [`assemble`] (from a plan to an image), [`package`] and [`sbom`] (what it is made of), [`archive`],
-//! [`diff`].
+//! [`diff`], [`unpack`] (an image as the root of a replica).
 
 pub mod archive;
 pub mod assemble;
@@ -27,6 +27,7 @@ pub mod service;
 pub mod store;
 mod tool;
 pub mod tree;
+pub mod unpack;
 
 pub use assemble::{BuiltImage, ImageError, ImagePlan, adopt, assemble, join};
 pub use build::{Built, build, build_for};
