@@ -4,7 +4,7 @@
 //!
 //! Reading order: [`control`] (what others tell the gateway, and how), [`run`] (the process), `hub` (documents in,
 //! snapshots out), `snapshot` (table and endpoints, ready for use), `edge` (what happens to a request, on one
-//! core), `files`, `health`, `tls`, `metrics`, `access_log`; [`authority`] (certificates for names of this machine)
+//! core), `health`, `tls`, `metrics`, `access_log`; [`authority`] (certificates for names of this machine)
 //! stands alone.
 
 mod access_log;
@@ -12,7 +12,6 @@ pub mod authority;
 mod cidr;
 pub mod control;
 mod edge;
-mod files;
 mod health;
 mod hub;
 mod metrics;

@@ -4,23 +4,22 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
 use plimsoll_bundle::Digest;
 use plimsoll_bundle::endpoints::{Endpoints, Traffic};
 use plimsoll_bundle::local::{
     Destination, Encoding, GatewayTable, HeaderValue as HeaderSpec, RouteSpec,
 };
+use plimsoll_files::site::Settings;
+use plimsoll_files::{Folder, Site, path};
 
 use crate::cidr::{self, Cidr, CidrError};
 use crate::edge::balance::Replica;
 use crate::edge::cors::Cors;
 use crate::edge::endpoint::Endpoint;
 use crate::edge::limit::Limiter;
-use crate::edge::path;
-use crate::edge::route::{Files, Route, Router, Service, Target};
+use crate::edge::route::{Route, Router, Service, Target};
 use crate::edge::stats::RouteStats;
-use crate::files::Folder;
 
 /// Ports per replica that can have a pool of their own.
 const POOLS_PER_ENDPOINT: u64 = 256;
@@ -341,10 +340,10 @@ impl Registry {
                 ..
             } => {
                 let age = context.table.cache_hashed_s;
-                Ok(Target::Files(Files {
+                Ok(Target::Files(Site {
                     folder: self.folders.get(artefact).map(Arc::clone),
                     spa: spa.clone(),
-                    settings: (!settings.is_empty()).then(|| settings_document(settings)),
+                    settings: (!settings.is_empty()).then(|| Settings::of(settings)),
                     immutable: HeaderValue::try_from(format!("public, max-age={age}, immutable"))
                         .unwrap_or(HeaderValue::from_static("no-cache")),
                 }))
@@ -404,16 +403,6 @@ pub(crate) fn artefacts(table: &GatewayTable) -> BTreeSet<&Digest> {
             Destination::Service { .. } => None,
         })
         .collect()
-}
-
-fn settings_document(settings: &BTreeMap<String, String>) -> (Bytes, HeaderValue) {
-    let document = serde_json::to_vec(settings).unwrap_or_default();
-    let hash = Digest::of(&document);
-    let etag = HeaderValue::try_from(format!("\"{}\"", &hash.hex()[..32]));
-    (
-        document.into(),
-        etag.unwrap_or(HeaderValue::from_static("\"\"")),
-    )
 }
 
 /// The table's headers, with those of the route instead where they have the same name.

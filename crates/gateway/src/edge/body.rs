@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use plimsoll_files::Content;
 
 use super::pool::Lease;
 use super::sockets::Ticket;
@@ -38,6 +39,16 @@ impl EdgeBody {
     /// A body of another kind.
     pub(crate) fn boxed(body: impl Body<Data = Bytes, Error = io::Error> + 'static) -> Self {
         Self::Boxed(Box::pin(body))
+    }
+}
+
+impl From<Content> for EdgeBody {
+    fn from(content: Content) -> Self {
+        match content {
+            Content::Empty => Self::empty(),
+            Content::Bytes(bytes) => Self::full(bytes),
+            Content::File(body) => Self::boxed(body),
+        }
     }
 }
 

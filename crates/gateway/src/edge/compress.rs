@@ -18,7 +18,6 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use super::body::EdgeBody;
 use super::headers::add_vary;
 use super::route::Route;
-use crate::files;
 
 /// Below this one packet carries the answer anyway.
 const MIN_SIZE: u64 = 1024;
@@ -45,7 +44,7 @@ pub(crate) fn choose(table: &[Encoding], route: &Route, request: &HeaderMap) -> 
     Chosen {
         enabled,
         encoding: if enabled {
-            files::choose(request, table.iter().copied())
+            plimsoll_files::choose(request, table.iter().copied())
         } else {
             None
         },

@@ -12,7 +12,7 @@ use tokio::net::{TcpStream, UnixStream};
 /// A connection to a replica.
 #[derive(Debug)]
 pub(crate) enum Upstream {
-    /// TCP on this machine.
+    /// TCP on this machine, or in the replica's own network.
     Tcp(TcpStream),
     /// A Unix socket: 12 to 16 % less CPU per request.
     Unix(UnixStream),
@@ -33,10 +33,12 @@ pub(crate) async fn dial(address: &Address) -> io::Result<Upstream> {
             let (_handle, short) = short_path(dir, &name.to_string_lossy())?;
             Ok(Upstream::Unix(UnixStream::connect(short).await?))
         }
-        Address::Shim { .. } => Err(io::Error::new(
-            io::ErrorKind::Unsupported,
-            "replicas with a network of their own come with the contained runner",
-        )),
+        Address::Shim { socket, port } => {
+            let stream = plimsoll_stdx::net::dial::connect(socket, *port).await?;
+            stream.set_nonblocking(true)?;
+            stream.set_nodelay(true)?;
+            Ok(Upstream::Tcp(TcpStream::from_std(stream)?))
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, uri};
 use hyper::body::{Body as _, Incoming};
+use plimsoll_files::{Site, path};
 
 use super::body::EdgeBody;
 use super::check::{self, check_request};
@@ -17,10 +18,9 @@ use super::headers::{self, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PREFIX
 use super::headers::{X_FORWARDED_PROTO, X_REAL_IP, X_REQUEST_ID};
 use super::limit::Verdict;
 use super::problem::Problem;
-use super::route::{Files, Found, Route, Target};
-use super::{cors, maintenance, path, proxy, tunnel};
+use super::route::{Found, Route, Target};
+use super::{cors, maintenance, proxy, tunnel};
 use crate::cidr;
-use crate::files;
 use crate::snapshot::Snapshot;
 
 const NANOS: u64 = 1_000_000_000;
@@ -205,7 +205,7 @@ fn redirect(parts: &Parts, port: u16) -> Result<Response<EdgeBody>, Problem> {
 
 async fn serve_files(
     route: &Route,
-    files: &Files,
+    files: &Site,
     parts: &Parts,
     path: &str,
 ) -> Result<Response<EdgeBody>, Problem> {
@@ -213,14 +213,15 @@ async fn serve_files(
     let below = path
         .strip_prefix(route.path.trim_end_matches('/'))
         .unwrap_or(path);
-    let ask = files::Ask {
+    let ask = plimsoll_files::Ask {
         method: &parts.method,
         path: below,
         full_path: path,
         headers: &parts.headers,
     };
-    files::serve(files, &ask)
+    plimsoll_files::serve(files, &ask)
         .await
+        .map(|response| response.map(EdgeBody::from))
         .map_err(|status| match status {
             StatusCode::NOT_FOUND => Problem::new(status, "there is no such file"),
             StatusCode::METHOD_NOT_ALLOWED => {

@@ -16,7 +16,6 @@ pub(crate) mod handle;
 pub(crate) mod headers;
 pub(crate) mod limit;
 pub(crate) mod maintenance;
-pub(crate) mod path;
 pub(crate) mod pool;
 pub(crate) mod problem;
 pub(crate) mod proxy;

@@ -4,16 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method};
+use plimsoll_files::Site;
+use plimsoll_files::path::is_below;
 
 use super::balance::Replica;
 use super::cors::Cors;
 use super::limit::Limiter;
-use super::path::is_below;
 use super::stats::RouteStats;
 use crate::cidr::Cidr;
-use crate::files::Folder;
 
 /// A route, ready for use.
 #[derive(Debug)]
@@ -50,7 +49,7 @@ pub(crate) enum Target {
     /// The replicas of a service, on one of its ports.
     Service(Service),
     /// A folder of files.
-    Files(Files),
+    Files(Site),
 }
 
 /// A service's replicas.
@@ -59,19 +58,6 @@ pub(crate) struct Service {
     pub(crate) name: String,
     pub(crate) port: String,
     pub(crate) replicas: Vec<Replica>,
-}
-
-/// A folder of files with its settings.
-#[derive(Debug)]
-pub(crate) struct Files {
-    /// `None` while the endpoints document does not name the folder.
-    pub(crate) folder: Option<Arc<Folder>>,
-    /// The page for paths that no file answers.
-    pub(crate) spa: Option<String>,
-    /// `/config.json` with its entity tag, where there are settings.
-    pub(crate) settings: Option<(Bytes, HeaderValue)>,
-    /// `cache-control` of hashed names.
-    pub(crate) immutable: HeaderValue,
 }
 
 /// What the router says.

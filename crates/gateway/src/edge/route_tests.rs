@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::edge::path::normalise;
+use plimsoll_files::Site;
+use plimsoll_files::path::normalise;
 
 fn route(name: &str, hosts: &[&str], path: &str) -> Route {
     Route {
@@ -13,7 +14,7 @@ fn route(name: &str, hosts: &[&str], path: &str) -> Route {
         exact: false,
         methods: Vec::new(),
         strip: false,
-        target: Target::Files(Files {
+        target: Target::Files(Site {
             folder: None,
             spa: None,
             settings: None,

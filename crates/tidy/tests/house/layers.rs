@@ -5,13 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layer of every crate. A crate may depend on lower layers, and on nothing else of ours.
-const LAYERS: [(&str, u8); 14] = [
+const LAYERS: [(&str, u8); 15] = [
     ("stdx", 0),
     ("tidy", 0),
     ("diag", 1),
     ("store", 1),
     ("bundle", 2),
     ("model", 2),
+    ("files", 3),
     ("render", 3),
     ("gateway", 4),
     ("image", 4),

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 /// Why a path is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum PathReject {
+pub enum PathReject {
     /// It does not start with a slash, or holds a byte that no path holds.
     Malformed,
     /// A percent sign without two hexadecimal digits.
@@ -22,7 +22,7 @@ pub(crate) enum PathReject {
 }
 
 /// The one spelling of `path` (without query).
-pub(crate) fn normalise(path: &str) -> Result<Cow<'_, str>, PathReject> {
+pub fn normalise(path: &str) -> Result<Cow<'_, str>, PathReject> {
     let bytes = path.as_bytes();
     if bytes.first() != Some(&b'/') {
         return Err(PathReject::Malformed);
@@ -108,7 +108,7 @@ fn decode_unreserved(segment: &str) -> Result<Cow<'_, str>, PathReject> {
 }
 
 /// Whether `path` lies at or below `prefix`, at a segment border.
-pub(crate) fn is_below(path: &str, prefix: &str) -> bool {
+pub fn is_below(path: &str, prefix: &str) -> bool {
     let Some(rest) = path.strip_prefix(prefix) else {
         // `/api/` as a prefix also stands for `/api` itself.
         return prefix.strip_suffix('/') == Some(path) && !path.is_empty();
@@ -117,7 +117,7 @@ pub(crate) fn is_below(path: &str, prefix: &str) -> bool {
 }
 
 /// Undoes the percent encoding of a normalised path, for a lookup among file names.
-pub(crate) fn decode(path: &str) -> Option<Cow<'_, str>> {
+pub fn decode(path: &str) -> Option<Cow<'_, str>> {
     if !path.contains('%') {
         return Some(Cow::Borrowed(path));
     }

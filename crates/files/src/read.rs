@@ -17,7 +17,7 @@ const PIECE: u64 = 128 * 1024;
 
 /// A span of a file.
 #[derive(Debug)]
-pub(crate) struct FileBody {
+pub struct FileBody {
     file: Arc<File>,
     next: u64,
     left: u64,

@@ -3,17 +3,14 @@
 use std::io;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
 use tokio::task::spawn_blocking;
 
-use super::index::{Entry, Folder, Variant};
-use super::range::{self, Span};
-use super::read::FileBody;
-use super::{choose, negotiate};
-use crate::edge::body::EdgeBody;
-use crate::edge::headers::{add_vary, number};
-use crate::edge::path;
-use crate::edge::route::Files;
+use crate::index::{Entry, Folder, Variant};
+use crate::range::{self, Span};
+use crate::read::FileBody;
+use crate::{Site, choose, negotiate, path};
 
 /// The name under which settings are served.
 const SETTINGS: &str = "config.json";
@@ -21,28 +18,42 @@ const NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
 
 /// What is asked for.
 #[derive(Debug)]
-pub(crate) struct Ask<'a> {
-    pub(crate) method: &'a Method,
+pub struct Ask<'a> {
+    /// Its method; only GET and HEAD are answered.
+    pub method: &'a Method,
     /// Normalised, without the route's prefix, with a slash in front.
-    pub(crate) path: &'a str,
+    pub path: &'a str,
     /// Normalised, as the client sent it, for redirects.
-    pub(crate) full_path: &'a str,
-    pub(crate) headers: &'a HeaderMap,
+    pub full_path: &'a str,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
 }
 
-/// The answer, or the status of a refusal.
-pub(crate) async fn serve(files: &Files, ask: &Ask<'_>) -> Result<Response<EdgeBody>, StatusCode> {
+/// The body of an answer.
+#[derive(Debug)]
+pub enum Content {
+    /// No bytes.
+    Empty,
+    /// A small file, from memory.
+    Bytes(Bytes),
+    /// A span of a large file.
+    File(FileBody),
+}
+
+/// The answer, or the status of a refusal: 404, 405 (GET and HEAD are allowed), 500 where the file cannot be read, 503
+/// where nobody has said yet where the folder is.
+pub async fn serve(files: &Site, ask: &Ask<'_>) -> Result<Response<Content>, StatusCode> {
     if ask.method != Method::GET && ask.method != Method::HEAD {
         return Err(StatusCode::METHOD_NOT_ALLOWED);
     }
     let decoded = path::decode(ask.path).ok_or(StatusCode::NOT_FOUND)?;
     let name = decoded.trim_start_matches('/');
-    if let Some((content, etag)) = files.settings.as_ref().filter(|_| name == SETTINGS) {
+    if let Some(settings) = files.settings.as_ref().filter(|_| name == SETTINGS) {
         let variant = Variant {
             path: String::new(),
-            size: content.len() as u64,
-            etag: etag.clone(),
-            cached: Some(content.clone()),
+            size: settings.document.len() as u64,
+            etag: settings.etag.clone(),
+            cached: Some(settings.document.clone()),
         };
         let mime = HeaderValue::from_static("application/json");
         let head = Head {
@@ -102,7 +113,7 @@ enum Place<'a> {
     Nothing,
 }
 
-fn find<'a>(folder: &'a Folder, name: &str, files: &Files, headers: &HeaderMap) -> Place<'a> {
+fn find<'a>(folder: &'a Folder, name: &str, files: &Site, headers: &HeaderMap) -> Place<'a> {
     if name.is_empty() || name.ends_with('/') {
         if let Some(entry) = folder.get(&format!("{name}index.html")) {
             return Place::File(entry);
@@ -130,9 +141,9 @@ fn is_page(name: &str, headers: &HeaderMap) -> bool {
     !last.contains('.') || accepts_html
 }
 
-fn redirect_to_folder(path: &str) -> Result<Response<EdgeBody>, StatusCode> {
+fn redirect_to_folder(path: &str) -> Result<Response<Content>, StatusCode> {
     let location = HeaderValue::try_from(format!("{path}/")).map_err(|_| StatusCode::NOT_FOUND)?;
-    let mut response = Response::new(EdgeBody::empty());
+    let mut response = Response::new(Content::Empty);
     *response.status_mut() = StatusCode::PERMANENT_REDIRECT;
     response.headers_mut().insert(header::LOCATION, location);
     Ok(response)
@@ -149,13 +160,13 @@ async fn respond(
     variant: &Variant,
     ask: &Ask<'_>,
     head: Head,
-) -> Result<Response<EdgeBody>, StatusCode> {
-    let mut response = Response::new(EdgeBody::empty());
+) -> Result<Response<Content>, StatusCode> {
+    let mut response = Response::new(Content::Empty);
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, head.cache);
     headers.insert(header::ETAG, variant.etag.clone());
     if head.vary {
-        add_vary(headers, "accept-encoding");
+        headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     }
     if is_known(ask.headers, &variant.etag) {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -179,7 +190,7 @@ async fn respond(
     };
     response
         .headers_mut()
-        .insert(header::CONTENT_LENGTH, number(length));
+        .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     if ask.method != Method::HEAD {
         *response.body_mut() = content(folder, variant, start, length)
             .await
@@ -188,7 +199,7 @@ async fn respond(
     Ok(response)
 }
 
-fn set_content_range(response: &mut Response<EdgeBody>, status: StatusCode, range: String) {
+fn set_content_range(response: &mut Response<Content>, status: StatusCode, range: String) {
     *response.status_mut() = status;
     if let Ok(range) = HeaderValue::try_from(range) {
         response.headers_mut().insert(header::CONTENT_RANGE, range);
@@ -225,14 +236,14 @@ async fn content(
     variant: &Variant,
     start: u64,
     length: u64,
-) -> io::Result<EdgeBody> {
+) -> io::Result<Content> {
     if let Some(cached) = &variant.cached {
         let start = usize::try_from(start).map_err(io::Error::other)?;
         let length = usize::try_from(length).map_err(io::Error::other)?;
-        return Ok(EdgeBody::full(cached.slice(start..start + length)));
+        return Ok(Content::Bytes(cached.slice(start..start + length)));
     }
     let folder = folder.ok_or(io::ErrorKind::NotFound)?;
     let (folder, variant) = (Arc::clone(folder), variant.clone());
     let file = spawn_blocking(move || folder.open(&variant)).await??;
-    Ok(EdgeBody::boxed(FileBody::new(file, start, length)))
+    Ok(Content::File(FileBody::new(file, start, length)))
 }

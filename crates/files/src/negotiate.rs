@@ -4,10 +4,7 @@ use http::{HeaderMap, header};
 use plimsoll_bundle::local::Encoding;
 
 /// The coding that the client likes best of those offered; among equals the first offered. `None` is identity.
-pub(crate) fn choose(
-    request: &HeaderMap,
-    offered: impl Iterator<Item = Encoding>,
-) -> Option<Encoding> {
+pub fn choose(request: &HeaderMap, offered: impl Iterator<Item = Encoding>) -> Option<Encoding> {
     request.get(header::ACCEPT_ENCODING)?;
     let mut best: Option<(u16, Encoding)> = None;
     for encoding in offered {

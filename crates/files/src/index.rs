@@ -14,7 +14,7 @@ use plimsoll_bundle::digest::Hasher;
 use plimsoll_bundle::local::Encoding;
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 
-use super::mime;
+use crate::mime;
 
 /// Files per folder. An app's front end has hundreds; this keeps a mistake (serving `/`) from eating memory.
 const MAX_FILES: usize = 100_000;
@@ -33,7 +33,7 @@ const ENCODINGS: [(Encoding, &str); 3] = [
 
 /// A folder's index.
 #[derive(Debug)]
-pub(crate) struct Folder {
+pub struct Folder {
     root: OwnedFd,
     entries: HashMap<String, Entry>,
 }
@@ -41,27 +41,27 @@ pub(crate) struct Folder {
 /// A file.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    pub(super) mime: HeaderValue,
+    pub(crate) mime: HeaderValue,
     /// Whether its name holds a hash of its content, so that it never changes under this name.
-    pub(super) hashed: bool,
-    pub(super) identity: Variant,
-    pub(super) encoded: Vec<(Encoding, Variant)>,
+    pub(crate) hashed: bool,
+    pub(crate) identity: Variant,
+    pub(crate) encoded: Vec<(Encoding, Variant)>,
 }
 
 /// One representation of a file.
 #[derive(Debug, Clone)]
 pub(crate) struct Variant {
     /// Below the folder.
-    pub(super) path: String,
-    pub(super) size: u64,
-    pub(super) etag: HeaderValue,
+    pub(crate) path: String,
+    pub(crate) size: u64,
+    pub(crate) etag: HeaderValue,
     /// The content of a small file.
-    pub(super) cached: Option<Bytes>,
+    pub(crate) cached: Option<Bytes>,
 }
 
 /// Why a folder cannot be served.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum FolderError {
+pub enum FolderError {
     /// The system refused.
     #[error("cannot read {}", path.display())]
     Read {
@@ -82,7 +82,7 @@ pub(crate) enum FolderError {
 impl Folder {
     /// Reads and hashes a folder. Blocks for as long as the disk takes; symbolic links and special files are left
     /// out, so no name leads out of the folder.
-    pub(crate) fn read(path: &Path) -> Result<Self, FolderError> {
+    pub fn read(path: &Path) -> Result<Self, FolderError> {
         let at = |source| FolderError::Read {
             path: path.to_owned(),
             source,
@@ -103,12 +103,12 @@ impl Folder {
     }
 
     /// The file with this name, which is a path below the folder without a slash in front.
-    pub(super) fn get(&self, name: &str) -> Option<&Entry> {
+    pub(crate) fn get(&self, name: &str) -> Option<&Entry> {
         self.entries.get(name)
     }
 
     /// Opens a variant for reading. Blocks.
-    pub(super) fn open(&self, variant: &Variant) -> io::Result<File> {
+    pub(crate) fn open(&self, variant: &Variant) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
         let opened = rustix::fs::openat2(&self.root, &variant.path, flags, Mode::empty(), resolve);
@@ -191,14 +191,20 @@ impl Scan {
         if keep {
             self.cached += read;
         }
-        let etag = format!("\"{}\"", &hasher.finish().hex()[..32]);
         Ok(Variant {
             path: name,
             size: read,
-            etag: HeaderValue::try_from(etag).unwrap_or(HeaderValue::from_static("\"\"")),
+            etag: etag(hasher),
             cached: keep.then(|| Bytes::from(content)),
         })
     }
+}
+
+/// 128 bits of a hash of the content: two contents never share a tag.
+pub(crate) fn etag(hasher: Hasher) -> HeaderValue {
+    let tag = format!("\"{}\"", &hasher.finish().hex()[..32]);
+    // Hexadecimal digits in quotes are a value.
+    HeaderValue::try_from(tag).unwrap_or(HeaderValue::from_static("\"\""))
 }
 
 fn pair_siblings(variants: &HashMap<String, Variant>) -> HashMap<String, Entry> {
