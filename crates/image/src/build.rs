@@ -1,6 +1,7 @@
 //! Running a recipe: tools make the output, the output becomes an artefact.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use plimsoll_bundle::Digest;
@@ -13,7 +14,7 @@ use crate::package::Package;
 use crate::recipe::FolderRecipe;
 use crate::store::Staging;
 use crate::{ArtefactStore, BuildError, Recipe};
-use crate::{inputs, npm, precompress, tool};
+use crate::{inputs, npm, precompress, python, tool, tree};
 
 /// A finished build.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,20 +85,29 @@ fn build_folder(
         .as_ref()
         .and_then(|inputs| remembered(cache, inputs, store))
     {
-        let packages = npm::packages(&folder.dir)?;
-        return Ok(Built { packages, ..built });
+        return with_packages(built, folder, store);
     }
     for argv in &folder.run {
         tool::run(argv, &folder.dir, &[], &mut |_, line| listen(line), stop)?;
     }
-    let built = Built {
-        packages: npm::packages(&folder.dir)?,
-        ..collect(folder, store)?
-    };
+    let built = with_packages(collect(folder, store)?, folder, store)?;
     if let Some(inputs) = inputs {
         remember(cache, inputs, &built.digest)?;
     }
     Ok(built)
+}
+
+/// What the lock file of its source and the files of the artefact say that it is made of.
+fn with_packages(
+    built: Built,
+    folder: &FolderRecipe,
+    store: &ArtefactStore,
+) -> Result<Built, BuildError> {
+    let mut packages = npm::packages(&folder.dir)?;
+    if let Some(tree) = store.tree(&built.digest) {
+        packages.extend(python::packages(&store.path(&built.digest), &tree)?);
+    }
+    Ok(Built { packages, ..built })
 }
 
 fn collect(folder: &FolderRecipe, store: &ArtefactStore) -> Result<Built, BuildError> {
@@ -106,7 +116,13 @@ fn collect(folder: &FolderRecipe, store: &ArtefactStore) -> Result<Built, BuildE
     if out.is_dir() {
         let is_source = out.canonicalize().ok() == folder.dir.canonicalize().ok();
         let wanted = |path: &Path| !is_source || is_output(path, folder.is_static);
-        for path in crate::tree::list_wanted(&out, &wanted)? {
+        for path in tree::list_wanted(&out, &wanted)? {
+            if folder.is_static && tree::is_link(&out.join(&path)) {
+                return Err(BuildError::Unsupported {
+                    path: out.join(path),
+                    what: "a symbolic link, which no web server should follow,",
+                });
+            }
             copy(&out.join(&path), &staging.path().join(&path))?;
         }
     } else if out.is_file() {
@@ -152,6 +168,10 @@ pub(crate) fn finish(staging: &Staging, store: &ArtefactStore) -> Result<Built, 
 pub(crate) fn copy(from: &Path, to: &Path) -> Result<(), BuildError> {
     if let Some(parent) = to.parent() {
         fs::create_dir_all(parent).map_err(BuildError::io("create", parent))?;
+    }
+    if tree::is_link(from) {
+        let target = fs::read_link(from).map_err(BuildError::io("read the link", from))?;
+        return symlink(target, to).map_err(BuildError::io("link", to));
     }
     fs::copy(from, to)
         .map(drop)
@@ -275,12 +295,39 @@ mod tests {
         });
         let cache = bench.folder.path().join("cache.json");
         let built = build(&recipe, &bench.store, &cache, &mut |_| {}, &|| false).unwrap();
-        let mut files = crate::tree::list(&bench.store.path(&built.digest)).unwrap();
+        let mut files = tree::list(&bench.store.path(&built.digest)).unwrap();
         files.sort();
         assert_eq!(
             files,
             [".well-known/security.txt", "index.html"].map(std::path::PathBuf::from)
         );
+    }
+
+    #[test]
+    fn an_app_keeps_the_links_of_its_modules_and_a_front_end_has_none() {
+        let bench = Bench::new();
+        bench.source("dist/node_modules/x/cli.js", "x");
+        let bin = bench.folder.path().join("web/dist/node_modules/.bin");
+        fs::create_dir(&bin).unwrap();
+        symlink("../x/cli.js", bin.join("x")).unwrap();
+        let make = |is_static| {
+            let recipe = Recipe::Folder(FolderRecipe {
+                dir: bench.folder.path().join("web"),
+                run: vec![],
+                out: "dist".into(),
+                is_static,
+            });
+            let cache = bench.folder.path().join(format!("{is_static}.json"));
+            build(&recipe, &bench.store, &cache, &mut |_| {}, &|| false)
+        };
+        let kept_links = make(false).unwrap();
+        bench.store.verify(&kept_links.digest).unwrap();
+        let kept = bench
+            .store
+            .path(&kept_links.digest)
+            .join("node_modules/.bin/x");
+        assert_eq!(fs::read_link(kept).unwrap(), Path::new("../x/cli.js"));
+        assert!(matches!(make(true), Err(BuildError::Unsupported { .. })));
     }
 
     #[test]

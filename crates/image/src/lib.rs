@@ -21,6 +21,7 @@ mod npm;
 pub mod oci;
 pub mod package;
 pub mod precompress;
+mod python;
 pub mod recipe;
 pub mod sbom;
 pub mod service;

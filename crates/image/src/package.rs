@@ -38,6 +38,8 @@ pub enum Ecosystem {
     Cargo,
     /// JavaScript: npm.
     Npm,
+    /// Python: PyPI.
+    Pypi,
     /// Debian and its derivatives.
     Deb,
 }
@@ -80,10 +82,16 @@ impl Package {
         let kind = match self.ecosystem {
             Ecosystem::Cargo => "cargo",
             Ecosystem::Npm => "npm",
+            Ecosystem::Pypi => "pypi",
             Ecosystem::Deb => "deb/debian",
         };
         // The slash of an npm scope separates the namespace and stays.
-        let name: Vec<String> = self.name.split('/').map(percent).collect();
+        let own = match self.ecosystem {
+            // PyPI takes all spellings for one; the purl has the normal one.
+            Ecosystem::Pypi => self.name.to_lowercase().replace('_', "-"),
+            Ecosystem::Cargo | Ecosystem::Npm | Ecosystem::Deb => self.name.clone(),
+        };
+        let name: Vec<String> = own.split('/').map(percent).collect();
         format!("pkg:{kind}/{}@{}", name.join("/"), percent(&self.version))
     }
 }

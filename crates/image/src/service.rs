@@ -141,6 +141,9 @@ pub fn dockerfile(service: &str, file: &Path) -> ImageError {
 }
 
 fn content(dir: &Path, file: &TreeFile) -> Content {
+    if let Some(target) = &file.link {
+        return Content::Link(target.clone());
+    }
     let source = Source::Path(dir.join(&file.path));
     if file.executable {
         Content::Program(source)

@@ -167,6 +167,10 @@ fn normalise_modes(root: &Path) -> Result<(), BuildError> {
     set(root, 0o755)?;
     for path in tree::list(root)? {
         let absolute = root.join(&path);
+        if tree::is_link(&absolute) {
+            // It has no mode of its own.
+            continue;
+        }
         let metadata = fs::metadata(&absolute).map_err(BuildError::io("look at", &absolute))?;
         let executable = metadata.permissions().mode() & 0o100 != 0;
         set(&absolute, if executable { 0o755 } else { 0o644 })?;
@@ -184,9 +188,12 @@ fn normalise_modes(root: &Path) -> Result<(), BuildError> {
 fn sync_tree(root: &Path) -> Result<(), BuildError> {
     for path in tree::list(root)? {
         let absolute = root.join(&path);
-        File::open(&absolute)
-            .and_then(|file| file.sync_all())
-            .map_err(BuildError::io("flush", &absolute))?;
+        // A link is durable with its folder.
+        if !tree::is_link(&absolute) {
+            File::open(&absolute)
+                .and_then(|file| file.sync_all())
+                .map_err(BuildError::io("flush", &absolute))?;
+        }
         for folder in path.ancestors().skip(1) {
             let folder = root.join(folder);
             sync_dir(&folder)?;

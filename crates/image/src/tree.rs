@@ -5,7 +5,7 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use plimsoll_bundle::canonical;
 use plimsoll_bundle::digest::{Digest, Hasher};
@@ -37,10 +37,13 @@ pub struct TreeFile {
     pub size: u64,
     /// Digest of its bytes.
     pub digest: Digest,
+    /// Where it leads, when it is a symbolic link: then its bytes are the name of its target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
 }
 
 impl Tree {
-    /// Reads the folder `root`. Symbolic links, sockets and devices are refused.
+    /// Reads the folder `root`. Symbolic links that lead out of it, sockets and devices are refused.
     pub fn read(root: &Path) -> Result<Self, BuildError> {
         let mut paths = list(root)?;
         paths.sort();
@@ -111,11 +114,11 @@ pub(crate) fn list_wanted(
                 .map_err(BuildError::io("look at", root.join(&path)))?;
             if kind.is_dir() {
                 folders.push(path);
-            } else if kind.is_file() {
+            } else if kind.is_file() || (kind.is_symlink() && stays_inside(root, &path)?) {
                 found.push(path);
             } else {
                 let what = if kind.is_symlink() {
-                    "a symbolic link"
+                    "a symbolic link that leads out of it"
                 } else {
                     "no regular file"
                 };
@@ -135,6 +138,28 @@ pub(crate) fn list_wanted(
     Ok(found)
 }
 
+/// Whether the link at `path` leads to a place below `root`, as Node's `.bin/` does: read by its text, since what it
+/// leads to may not be there yet. Nobody here follows it.
+fn stays_inside(root: &Path, path: &Path) -> Result<bool, BuildError> {
+    let absolute = root.join(path);
+    let target = fs::read_link(&absolute).map_err(BuildError::io("read the link", &absolute))?;
+    let mut depth = path.components().count() - 1;
+    for part in target.components() {
+        match part {
+            Component::Normal(_) => depth += 1,
+            Component::CurDir => {}
+            Component::ParentDir if depth > 0 => depth -= 1,
+            Component::ParentDir | Component::RootDir | Component::Prefix(_) => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
+/// Whether there is a symbolic link at `path`.
+pub(crate) fn is_link(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
+}
+
 fn read_file(root: &Path, path: &Path) -> Result<TreeFile, BuildError> {
     let absolute = root.join(path);
     let Some(text) = path.to_str() else {
@@ -143,6 +168,18 @@ fn read_file(root: &Path, path: &Path) -> Result<TreeFile, BuildError> {
             what: "named in no UTF-8",
         });
     };
+    if is_link(&absolute) {
+        let target =
+            fs::read_link(&absolute).map_err(BuildError::io("read the link", &absolute))?;
+        let target = target.to_string_lossy().into_owned();
+        return Ok(TreeFile {
+            path: text.to_owned(),
+            executable: false,
+            size: target.len() as u64,
+            digest: Digest::of(target.as_bytes()),
+            link: Some(target),
+        });
+    }
     let mut file = File::open(&absolute).map_err(BuildError::io("open", &absolute))?;
     let metadata = file
         .metadata()
@@ -153,6 +190,7 @@ fn read_file(root: &Path, path: &Path) -> Result<TreeFile, BuildError> {
         executable: metadata.permissions().mode() & 0o100 != 0,
         size,
         digest,
+        link: None,
     })
 }
 
@@ -216,10 +254,24 @@ mod tests {
     }
 
     #[test]
-    fn a_symbolic_link_is_refused_by_name() {
-        let folder = folder(&[("a.txt", "a")]);
-        symlink("/etc/passwd", folder.path().join("link")).unwrap();
-        let error = Tree::read(folder.path()).unwrap_err();
-        assert!(error.to_string().contains("link"), "{error}");
+    fn a_symbolic_link_that_leads_out_is_refused_by_name() {
+        for target in ["/etc/passwd", "..", "../x", "a/../../x"] {
+            let folder = folder(&[("a.txt", "a")]);
+            symlink(target, folder.path().join("link")).unwrap();
+            let error = Tree::read(folder.path()).unwrap_err();
+            assert!(error.to_string().contains("link"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_symbolic_link_inside_is_kept_as_one_and_its_target_is_part_of_the_name() {
+        let with = |target: &str| {
+            let folder = folder(&[("modules/x/cli.js", "x"), ("modules/.bin/y", "y")]);
+            symlink(target, folder.path().join("modules/.bin/x")).unwrap();
+            Tree::read(folder.path()).unwrap()
+        };
+        let tree = with("../x/cli.js");
+        assert_eq!(tree.files[0].link.as_deref(), Some("../x/cli.js"));
+        assert_ne!(tree.digest(), with("../x/other.js").digest());
     }
 }

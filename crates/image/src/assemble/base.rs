@@ -5,11 +5,13 @@ use std::io;
 use plimsoll_bundle::Digest;
 
 use super::{Base, ImageError, ImagePlan};
+use crate::diff::packages;
 use crate::layer::{self, BuiltLayer};
 use crate::oci::{
     Descriptor, History, ImageConfig, Index, Layout, MAX_DOCUMENT, Manifest, OciError, Platform,
     RuntimeConfig, media,
 };
+use crate::package::Package;
 
 /// What lies under a plan's layers.
 #[derive(Debug, Default)]
@@ -24,6 +26,8 @@ pub(super) struct Ground {
     pub(super) config: RuntimeConfig,
     /// Its manifest, where it is an image.
     pub(super) digest: Option<Digest>,
+    /// What it is made of.
+    pub(super) packages: Vec<Package>,
 }
 
 /// Brings the plan's base into `layout`.
@@ -48,7 +52,9 @@ pub(super) fn lay(plan: &ImagePlan, layout: &Layout) -> Result<Ground, ImageErro
             reference,
         } => {
             let found = find(&Layout::open(from)?, reference, &plan.platform)?;
-            take(&found, layout)
+            let mut ground = take(&found, layout)?;
+            ground.packages = packages::of_image(&found.layout, &found.descriptor)?;
+            Ok(ground)
         }
     }
 }
@@ -136,6 +142,7 @@ pub(super) fn take(found: &Found, layout: &Layout) -> Result<Ground, ImageError>
         history: found.config.history.clone(),
         config: found.config.config.clone(),
         digest: Some(found.descriptor.digest.clone()),
+        packages: Vec::new(),
     })
 }
 

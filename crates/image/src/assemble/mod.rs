@@ -47,7 +47,10 @@ pub fn assemble(
     let mut manifest = Manifest::image(config, layers.iter().map(BuiltLayer::descriptor).collect());
     manifest.annotations = annotations(plan, &ground);
     let mut descriptor = layout.put_json(media::MANIFEST, &manifest)?;
-    sbom::attach(plan, &descriptor, layout)?;
+    let mut packages = plan.packages.clone();
+    // Behind the app's own: those refer to one another by position.
+    packages.extend(ground.packages);
+    sbom::attach(plan, &packages, &descriptor, layout)?;
     descriptor.platform = Some(plan.platform.clone());
     layout.tag(&plan.name, &descriptor)?;
     Ok(BuiltImage {
@@ -57,7 +60,7 @@ pub fn assemble(
         pulled_bytes: descriptor.size + manifest.blobs().map(|blob| blob.size).sum::<u64>(),
         seconds: result::seconds(started),
         layers,
-        packages: plan.packages.clone(),
+        packages,
         descriptor,
     })
 }

@@ -27,7 +27,8 @@ pub struct ImagePlan {
     pub layers: Vec<Layer>,
     /// How it starts.
     pub settings: Settings,
-    /// What it is made of, for the bills of materials; none are written where this is empty.
+    /// What our layers are made of, for the bills of materials; a base image adds its own. Where there is nothing to
+    /// say, no bill is written.
     pub packages: Vec<Package>,
     /// How it was made.
     pub provenance: Option<Provenance>,

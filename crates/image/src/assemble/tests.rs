@@ -240,6 +240,10 @@ fn foreign(change: impl Fn(&mut ImageConfig)) -> (tempfile::TempDir, Layout) {
     let mut layer = layer::Layer::new("debian", layer::Parents::All);
     let text = |text: &str| layer::Content::File(layer::Source::Bytes(text.into()));
     layer.put("/etc/os-release", text("ID=debian\n")).unwrap();
+    let stanza = "Package: libc6\nVersion: 2.36\n";
+    layer
+        .put("/var/lib/dpkg/status.d/libc6", text(stanza))
+        .unwrap();
     plan.layers = vec![layer];
     plan.settings.env.extend([
         ("PATH".into(), "/usr/bin".into()),
@@ -299,6 +303,27 @@ fn an_app_on_a_base_takes_its_layers_over_and_tightens_how_it_starts() {
     assert_eq!(config.config.entrypoint, ["node", "/app/main.js"]);
     assert!(config.config.cmd.is_empty() && config.config.volumes.is_empty());
     assert_eq!(config.history.len(), 3);
+    let names: Vec<&str> = built.packages.iter().map(|one| &*one.name).collect();
+    assert_eq!(names, ["libc6"], "the base's packages");
+    assert!(!layout.referrers(&built.digest).unwrap().is_empty());
+}
+
+#[test]
+fn links_of_an_app_are_links_in_its_image() {
+    let (_folder, layout) = layout();
+    let source = artefact(&NODE);
+    std::os::unix::fs::symlink("node_modules/x/index.js", source.path().join("run")).unwrap();
+    let tree = Tree::read(source.path()).unwrap();
+    let artefact = Artefact {
+        dir: source.path(),
+        tree: &tree,
+    };
+    let plan = service::command("app/api", machine(), artefact, Base::Own).unwrap();
+    let built = assemble("api", &plan, &layout).unwrap();
+    let manifest = layout.manifest(&built.descriptor).unwrap();
+    let tree = crate::diff::files::of_image(&layout, &manifest).unwrap();
+    let target = "node_modules/x/index.js".to_owned();
+    assert_eq!(tree["/app/run"].kind, crate::diff::Kind::Link { target });
 }
 
 #[test]

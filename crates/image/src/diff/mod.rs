@@ -73,6 +73,7 @@ fn versions(
         let ecosystem = match package.ecosystem {
             Ecosystem::Cargo => "cargo",
             Ecosystem::Npm => "npm",
+            Ecosystem::Pypi => "pypi",
             Ecosystem::Deb => "deb",
         };
         let name = format!("{ecosystem}:{}", package.name);

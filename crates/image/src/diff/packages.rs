@@ -10,17 +10,20 @@ use crate::cargo::{deps, elf};
 use crate::layer::read;
 use crate::oci::{Descriptor, Layout, OciError};
 use crate::package::{Ecosystem, Origin, Package, Phase};
+use crate::python;
 use crate::sbom;
 
 /// A bill of 10,000 packages has 10 MB.
 const MAX_BILL: u64 = 64 << 20;
 /// Programs looked into, at the most: larger ones carry data, and none without a crate list.
 const MAX_PROGRAM: u64 = 256 << 20;
+/// `package.json` of a module with all that tools put there.
+const MAX_MODULE: u64 = 4 << 20;
 /// dpkg's list of a full desktop has 5 MB.
 const MAX_STATUS: u64 = 32 << 20;
 
 /// The packages of an image, sorted: those of the CycloneDX bill that is attached to it, or the crate lists in its
-/// programs and the package lists of Debian.
+/// programs, the modules of Node and Python and the package lists of Debian.
 pub fn of_image(layout: &Layout, image: &Descriptor) -> Result<Vec<Package>, ImageError> {
     let referrers = layout.referrers(&image.digest)?;
     let bill = referrers
@@ -64,6 +67,7 @@ fn component(value: &Value) -> Option<Package> {
     let ecosystem = match purl.strip_prefix("pkg:")?.split('/').next()? {
         "cargo" => Ecosystem::Cargo,
         "npm" => Ecosystem::Npm,
+        "pypi" => Ecosystem::Pypi,
         "deb" => Ecosystem::Deb,
         _ => return None,
     };
@@ -100,11 +104,38 @@ fn of_layer(layout: &Layout, layer: &Descriptor) -> Result<Vec<Package>, ImageEr
         if is_status && !path.ends_with(".md5sums") {
             let bytes = whole(&mut entry, MAX_STATUS).map_err(failed)?;
             packages.extend(debian(&String::from_utf8_lossy(&bytes)));
+        } else if python::is_metadata(path) {
+            let bytes = whole(&mut entry, python::MAX_METADATA).map_err(failed)?;
+            packages.extend(python::parse(&String::from_utf8_lossy(&bytes)));
+        } else if is_module(path) {
+            let bytes = whole(&mut entry, MAX_MODULE).map_err(failed)?;
+            packages.extend(module(&bytes));
         } else if entry.header().mode().map_err(failed)? & 0o111 != 0 {
             packages.extend(program(&mut entry).map_err(failed)?);
         }
     }
     Ok(packages)
+}
+
+/// Whether npm installed a module there: `node_modules/name/package.json`, with a scope before the name or not.
+fn is_module(path: &str) -> bool {
+    let Some((folder, "package.json")) = path.rsplit_once('/') else {
+        return false;
+    };
+    let module = folder.rsplit("node_modules/").next().unwrap_or_default();
+    let parts = module.split('/').count();
+    let expected = if module.starts_with('@') { 2 } else { 1 };
+    folder.contains("node_modules/") && parts == expected
+}
+
+/// The package of a module; none where its file names none.
+fn module(bytes: &[u8]) -> Option<Package> {
+    let value: Value = serde_json::from_slice(bytes).ok()?;
+    Some(found(
+        value["name"].as_str()?,
+        value["version"].as_str()?,
+        Ecosystem::Npm,
+    ))
 }
 
 /// The crates that a program says it is made of; none where it is no program, or says nothing.

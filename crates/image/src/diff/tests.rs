@@ -162,6 +162,18 @@ fn without_a_bill_debian_and_crate_lists_tell() {
             "Package: tzdata\nVersion: 2024a\n",
         ),
         (
+            "/usr/lib/node_modules/@a/npm/package.json",
+            r#"{"name":"@a/npm","version":"1"}"#,
+        ),
+        (
+            "/usr/lib/node_modules/npm/lib/package.json",
+            r#"{"name":"inner","version":"1"}"#,
+        ),
+        (
+            "/usr/lib/python3/pip-1.dist-info/METADATA",
+            "Name: pip\nVersion: 1\n",
+        ),
+        (
             "/var/lib/dpkg/status.d/tzdata.md5sums",
             "Package: no\nVersion: 1\n",
         ),
@@ -189,5 +201,5 @@ fn without_a_bill_debian_and_crate_lists_tell() {
     let image = assemble("app", &plan, &layout).unwrap().descriptor;
     let packages = packages::of_image(&layout, &image).unwrap();
     let names: Vec<&str> = packages.iter().map(|one| &*one.name).collect();
-    assert_eq!(names, ["libc6", "serde", "tzdata"]);
+    assert_eq!(names, ["@a/npm", "libc6", "pip", "serde", "tzdata"]);
 }

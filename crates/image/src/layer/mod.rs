@@ -1,7 +1,8 @@
 //! A layer as a value, and writing it: equal content gives equal bytes wherever and whenever it is written.
 //!
 //! Reading order: [`entry`] (what a layer holds), [`write`] (tar, digests and compression in one pass), [`pack`]
-//! (compression), [`read`] (the plain tar of anybody's layer), [`base`] (the lowest layer of images that start from nothing).
+//! (compression), [`read`] (the plain tar of anybody's layer), [`base`] (the lowest layer of images that start from
+//! nothing).
 
 pub mod base;
 pub mod entry;

@@ -37,10 +37,11 @@ pub struct Subject<'a> {
     pub epoch: u64,
 }
 
-/// Writes the papers of the plan's image into the layout and attaches them to it. Without packages there are no
+/// Writes the papers of the plan's image, made of `packages`, into the layout and attaches them to it. Without packages there are no
 /// bills, without provenance no statement.
 pub(crate) fn attach(
     plan: &ImagePlan,
+    packages: &[Package],
     image: &Descriptor,
     layout: &Layout,
 ) -> Result<(), ImageError> {
@@ -48,10 +49,10 @@ pub(crate) fn attach(
     let subject = Subject {
         name: &plan.name,
         image: &image,
-        packages: &plan.packages,
+        packages,
         epoch: plan.epoch,
     };
-    if !plan.packages.is_empty() {
+    if !packages.is_empty() {
         attach_one(CYCLONEDX, &cyclonedx::document(&subject), &image, layout)?;
         attach_one(SPDX, &spdx::document(&subject), &image, layout)?;
     }
