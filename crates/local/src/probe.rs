@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use hyper::{Request, header};
 use hyper_util::rt::TokioIo;
 use plimsoll_bundle::endpoints::Address;
 use plimsoll_bundle::local::Check;
+use plimsoll_stdx::net::dial;
 use plimsoll_supervisor::order::Kind;
 use plimsoll_supervisor::probe::{Answer, Answering, Ask, Probe, Target};
 use tokio::net::TcpStream;
@@ -110,10 +112,18 @@ async fn connect(target: &Target, port: &str) -> Result<TcpStream, String> {
         Address::Tcp(address) => TcpStream::connect(address)
             .await
             .map_err(|error| in_words(&error)),
-        Address::Unix(_) | Address::Shim { .. } => {
-            Err(format!("port `{port}` cannot be reached from here"))
-        }
+        Address::Shim { socket, port } => dialled(socket, *port)
+            .await
+            .map_err(|error| in_words(&error)),
+        Address::Unix(_) => Err(format!("port `{port}` cannot be reached from here")),
     }
+}
+
+/// A connection inside a network that is not ours, by the hand of the shim that lives there.
+async fn dialled(socket: &Path, port: u16) -> io::Result<TcpStream> {
+    let stream = dial::connect(socket, port).await?;
+    stream.set_nonblocking(true)?;
+    TcpStream::from_std(stream)
 }
 
 fn in_words(error: &io::Error) -> String {

@@ -59,7 +59,7 @@ pub struct ProcessStatus {
     pub pid: Option<u32>,
     /// Its state.
     pub state: ProcessState,
-    /// What holds it in, as observed: `by convention` or `confined`.
+    /// What holds it in, as observed: `by convention`, `confined` or `contained`.
     pub isolation: String,
     /// CPU time of it and its children since its start, in milliseconds.
     pub cpu_ms: u64,

@@ -4,9 +4,10 @@
 //!
 //! Reading order: [`order`] (what to run), [`machine`] (the life of one process, pure), [`probe`] and [`secrets`] (what
 //! the target brings), [`runner`] (how a process is really run), [`record`] and [`protocol`] (what a shim writes and
-//! answers), [`shim`] and [`keeper`] (what stands above every program), [`logs`] (reading captured output), [`driver`]
-//! (the loop: [`Supervisor`]), [`dispatch`] (the hidden verbs of the binary).
+//! answers), `cgroup` (limits by the kernel), [`shim`] and [`keeper`] (what stands above every program), [`logs`]
+//! (reading captured output), [`driver`] (the loop: [`Supervisor`]), [`dispatch`] (the hidden verbs of the binary).
 
+mod cgroup;
 pub mod dispatch;
 pub mod driver;
 pub mod keeper;
@@ -20,6 +21,7 @@ pub mod runner;
 pub mod secrets;
 pub mod shim;
 
+pub use cgroup::GroupUsage;
 pub use driver::{Config, JobExit, Notice, ProcessStatus, SuperviseError, Supervisor};
 pub use order::{Kind, Order};
 pub use record::IsolationClass;

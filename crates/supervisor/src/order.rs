@@ -33,6 +33,12 @@ pub struct Order {
     pub workdir: String,
     /// Which file tree it sees.
     pub root: Root,
+    /// Which namespaces it has.
+    #[serde(default, skip_serializing_if = "Isolation::is_shared")]
+    pub isolation: Isolation,
+    /// Where others open connections to its ports, when it has a network of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub door: Option<Door>,
     /// What it sees beside the system. With [`Root::Host`] `target` is not used, and the sources are what Landlock
     /// allows beside the system.
     pub binds: Vec<Bind>,
@@ -44,7 +50,7 @@ pub struct Order {
     pub secrets_dir: String,
     /// Limits.
     pub limits: Limits,
-    /// Ports by name. The runner chooses free ones on 127.0.0.1.
+    /// Ports by name, on 127.0.0.1.
     pub ports: BTreeMap<String, PortOrder>,
     /// Listening sockets that a keeper binds; empty for every other kind.
     pub listeners: Vec<Listener>,
@@ -81,6 +87,8 @@ impl Order {
             env: BTreeMap::new(),
             workdir: "/".to_owned(),
             root: Root::Host,
+            isolation: Isolation::Shared,
+            door: None,
             binds: Vec::new(),
             user: None,
             secrets_dir: "/run/secrets".to_owned(),
@@ -126,14 +134,61 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Which file tree a process sees. (An image's tree comes with the contained runner.)
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// Which file tree a process sees.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Root {
     /// This machine's.
     Host,
     /// Its own: `/usr` read-only, an own small `/etc`, `/proc`, a small `/dev`, a private `/tmp`, and the binds.
     Tools,
+    /// An image's, with [`Isolation::Contained`] only.
+    Image(ImageRoot),
+}
+
+/// An image that is unpacked on this machine.
+///
+/// The tree is shown read-only, and `/proc`, `/dev`, `/tmp` and `/run` are put on top: a read-only tree cannot grow
+/// folders, so it must have these, and one for each bind whose target is not below `/run`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ImageRoot {
+    /// Where it is unpacked: once for each digest, shared by all that run it.
+    pub rootfs: PathBuf,
+    /// What names it.
+    pub digest: Digest,
+}
+
+/// Which namespaces a process has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Isolation {
+    /// This machine's, but for the file tree that [`Root`] names.
+    #[default]
+    Shared,
+    /// Its own of every kind, with an init, a network of nothing but its own loopback, limits by the kernel, no
+    /// capability and a filter of system calls. Where the kernel refuses a namespace it is not started; where a limit
+    /// has no controller it is, and its class says so.
+    Contained,
+}
+
+impl Isolation {
+    /// Whether it is [`Self::Shared`]; so written, it is left out of documents, which then are what they were before
+    /// there was another.
+    pub fn is_shared(&self) -> bool {
+        *self == Self::Shared
+    }
+}
+
+/// Where others open connections to the ports of a process that has a network of its own.
+///
+/// A socket called `<instance>.sock` that answers [`crate::protocol::Request::Dial`] for the ports of the orders and
+/// nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Door {
+    /// A folder that exists, and that those who come can see.
+    pub dir: PathBuf,
+    /// Who may come, beside root and the shim's own user.
+    pub uid: u32,
 }
 
 /// A file or folder that a process sees.
@@ -156,12 +211,16 @@ pub struct User {
     pub gid: u32,
     /// Its name in the `/etc/passwd` of [`Root::Tools`].
     pub name: String,
+    /// Its number and its group's as [`Isolation::Contained`] shows them to itself; `None` is the same as outside.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inside: Option<u32>,
 }
 
 /// What a process may use.
 ///
 /// `open_files` and core dumps are rlimits and hold everywhere (clamped to the hard limit of this machine). Memory,
-/// CPU and processes need a cgroup; without one they are NOT enforced, and the record of the process says so.
+/// CPU and processes need a cgroup, which [`Isolation::Contained`] has where the machine lets it; without one they are
+/// NOT enforced, and the record of the process says so.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// CPU in thousandths of one; 0 is no limit.
@@ -179,6 +238,10 @@ pub struct Limits {
 pub struct PortOrder {
     /// The variable that tells the process its number.
     pub variable: String,
+    /// The number in a network of its own, where nobody else can have it; `None` lets the runner choose. Elsewhere
+    /// the runner chooses a free one always.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub number: Option<u16>,
 }
 
 /// Listening sockets on one address.

@@ -49,6 +49,11 @@ pub fn socket_name(kind: Kind) -> &'static str {
     }
 }
 
+/// The file name of the socket behind which [`crate::order::Door`] finds the instance.
+pub fn door_name(instance: &str) -> String {
+    format!("{instance}.sock")
+}
+
 /// One start of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Spec {
@@ -60,6 +65,9 @@ pub struct Spec {
     pub ports: BTreeMap<String, u16>,
     /// In the environment of everything that descends from this start; 32 hexadecimal digits.
     pub token: String,
+    /// The name of its kernel groups, where it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
 }
 
 impl Spec {
@@ -95,6 +103,9 @@ pub struct ShimRecord {
 pub struct Program {
     /// The process.
     pub process: ProcessId,
+    /// The init of its process namespace, where it has one of its own: with it everything in there dies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<ProcessId>,
     /// When it started, in milliseconds since the Unix epoch.
     pub since_ms: u64,
     /// Its mount namespace, where it has one of its own.
@@ -114,6 +125,10 @@ pub enum IsolationClass {
     /// Not root, no new privileges, and a file tree or file rules of its own.
     #[serde(rename = "confined")]
     Confined,
+    /// Namespaces of its own of every kind, a read-only root, no capability, a filter of system calls, and every
+    /// limit that was ordered, by the kernel.
+    #[serde(rename = "contained")]
+    Contained,
 }
 
 impl fmt::Display for IsolationClass {
@@ -121,6 +136,7 @@ impl fmt::Display for IsolationClass {
         formatter.write_str(match self {
             Self::ByConvention => "by convention",
             Self::Confined => "confined",
+            Self::Contained => "contained",
         })
     }
 }

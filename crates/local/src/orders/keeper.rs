@@ -40,7 +40,7 @@ pub(crate) fn order(
         dir.to_string_lossy().into_owned(),
     ];
     let mut order = Order::new(ID, Kind::Keeper, command);
-    order.root = layout.root;
+    order.root = layout.tools();
     order.user = layout.user(uids::gateway());
     order.secrets_dir = layout.secrets_dir(ID);
     order.limits.open_files = OPEN_FILES;
@@ -51,6 +51,9 @@ pub(crate) fn order(
         // The gateway asks its keeper for the listening sockets.
         same(keeper, true),
     ];
+    order
+        .binds
+        .extend(layout.seen_doors().map(|doors| same(doors, false)));
     if !tool.starts_with("/usr") {
         order.binds.push(same(tool.to_owned(), false));
     }

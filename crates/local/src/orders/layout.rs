@@ -6,16 +6,26 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_bundle::Digest;
 use plimsoll_stdx::fs::{at, create_dir_private};
-use plimsoll_supervisor::order::{Bind, Root, User};
+use plimsoll_supervisor::order::{Bind, Door, ImageRoot, Isolation, Root, User};
 use plimsoll_supervisor::runner::Capabilities;
 
+use super::{elf, empty, uids};
+use crate::resources::ensure_dir;
 use crate::{EnvDir, LocalError};
+
+/// Which tree processes see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tree {
+    Host,
+    Own,
+}
 
 /// Where things are, for processes of one environment.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
-    /// The tree that every process gets.
-    pub(crate) root: Root,
+    tree: Tree,
+    /// Whether processes can be contained.
+    contained: bool,
     /// Whether processes can be other users.
     as_root: bool,
     env: EnvDir,
@@ -30,22 +40,81 @@ impl Layout {
         runtime_dir: &Path,
         machine: &Capabilities,
     ) -> Result<Self, LocalError> {
-        let root = if machine.tools.is_ok() {
-            Root::Tools
+        let tree = if machine.tools.is_ok() {
+            Tree::Own
         } else {
-            Root::Host
+            Tree::Host
         };
         let name = Digest::of(env.path().as_os_str().as_bytes());
         let layout = Self {
-            root,
+            tree,
+            contained: machine.contained.is_ok(),
             as_root: machine.root,
             env: env.clone(),
             short: runtime_dir.join(&name.hex()[..8]),
         };
-        if root == Root::Host {
+        if tree == Tree::Host {
             create_dir_private(&layout.short)?;
         }
+        if layout.contained {
+            ensure_dir(&layout.doors(), 0o755)?;
+            empty::ensure(&layout.empty())?;
+        }
         Ok(layout)
+    }
+
+    /// The tree of a process that uses programs of this machine.
+    pub(crate) fn tools(&self) -> Root {
+        match self.tree {
+            Tree::Own => Root::Tools,
+            Tree::Host => Root::Host,
+        }
+    }
+
+    /// The namespaces of a process that talks to nobody but by the sockets that it is given.
+    pub(crate) fn closed(&self) -> Isolation {
+        if self.contained {
+            Isolation::Contained
+        } else {
+            Isolation::Shared
+        }
+    }
+
+    /// The tree of a contained process whose program lies in an artefact: what its image would hold, if it needs
+    /// nothing else; this machine's programs, if it does.
+    pub(crate) fn program_root(&self, artefact: &Digest, command: &[String]) -> Root {
+        let folder = self.env.artefact(artefact);
+        let program = command.first().and_then(|name| name.strip_prefix("/app/"));
+        if self.contained && program.is_some_and(|name| elf::is_static(&folder.join(name))) {
+            Root::Image(ImageRoot {
+                rootfs: self.empty(),
+                digest: artefact.clone(),
+            })
+        } else {
+            self.tools()
+        }
+    }
+
+    /// Where the gateway opens connections to contained processes.
+    pub(crate) fn door(&self) -> Option<Door> {
+        self.contained.then(|| Door {
+            dir: self.doors(),
+            uid: uids::gateway().uid,
+        })
+    }
+
+    /// The folder of the doors, where there are any.
+    pub(crate) fn seen_doors(&self) -> Option<PathBuf> {
+        self.contained.then(|| self.doors())
+    }
+
+    fn doors(&self) -> PathBuf {
+        self.env.path().join("doors")
+    }
+
+    /// The tree of an image with nothing in it.
+    fn empty(&self) -> PathBuf {
+        self.env.state_root().join("rootfs").join("empty")
     }
 
     /// Whom a process runs as.
@@ -64,7 +133,7 @@ impl Layout {
     /// A command whose program lies below `/app`, as the process sees it.
     pub(crate) fn command(&self, command: &[String], artefact: &Digest) -> Vec<String> {
         let mut command = command.to_vec();
-        if let (Root::Host, Some(program)) = (self.root, command.first_mut())
+        if let (Tree::Host, Some(program)) = (self.tree, command.first_mut())
             && let Some(rest) = program.strip_prefix("/app/")
         {
             *program = self
@@ -79,9 +148,9 @@ impl Layout {
 
     /// Where the process starts.
     pub(crate) fn workdir(&self, artefact: &Digest) -> String {
-        match self.root {
-            Root::Tools => "/app".to_owned(),
-            Root::Host => self.env.artefact(artefact).to_string_lossy().into_owned(),
+        match self.tree {
+            Tree::Own => "/app".to_owned(),
+            Tree::Host => self.env.artefact(artefact).to_string_lossy().into_owned(),
         }
     }
 
@@ -96,9 +165,9 @@ impl Layout {
 
     /// Where the process finds the sockets of a resource.
     pub(crate) fn need_dir(&self, resource: &str) -> PathBuf {
-        match self.root {
-            Root::Tools => Path::new("/run/needs").join(resource),
-            Root::Host => self.short.join(resource),
+        match self.tree {
+            Tree::Own => Path::new("/run/needs").join(resource),
+            Tree::Host => self.short.join(resource),
         }
     }
 
@@ -113,17 +182,17 @@ impl Layout {
 
     /// Where a folder of ours is seen by a process that gets it at `inside`.
     pub(crate) fn seen(&self, source: &Path, inside: &str) -> PathBuf {
-        match self.root {
-            Root::Tools => PathBuf::from(inside),
-            Root::Host => source.to_owned(),
+        match self.tree {
+            Tree::Own => PathBuf::from(inside),
+            Tree::Host => source.to_owned(),
         }
     }
 
     /// Where secret files of the process `id` are.
     pub(crate) fn secrets_dir(&self, id: &str) -> String {
-        match self.root {
-            Root::Tools => "/run/secrets".to_owned(),
-            Root::Host => self
+        match self.tree {
+            Tree::Own => "/run/secrets".to_owned(),
+            Tree::Host => self
                 .short
                 .join(format!("secrets-{id}"))
                 .to_string_lossy()
@@ -138,7 +207,7 @@ impl Layout {
 
     /// Gives the sockets of a resource their short path, where processes see the host's tree.
     pub(crate) fn link_sockets(&self, resource: &str) -> Result<(), LocalError> {
-        if self.root == Root::Tools {
+        if self.tree == Tree::Own {
             return Ok(());
         }
         let link = self.short.join(resource);

@@ -1,5 +1,7 @@
 //! From documents to orders: what the supervisor is told to run.
 
+mod elf;
+mod empty;
 pub(crate) mod keeper;
 pub(crate) mod layout;
 pub(crate) mod needs;

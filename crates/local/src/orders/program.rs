@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use plimsoll_bundle::local::{ProgramSpec, SecretMeans};
-use plimsoll_supervisor::order::{Bind, Kind, Limits, Order, PortOrder};
+use plimsoll_bundle::local::{NeedSpec, ProgramSpec, SecretMeans};
+use plimsoll_supervisor::order::{Bind, Isolation, Kind, Limits, Order, PortOrder, Root};
 use plimsoll_supervisor::secrets::Secrets;
 
 use super::layout::Layout;
@@ -40,22 +40,44 @@ impl ProgramOrders<'_> {
             .saturating_add(program.drain.sockets_ms);
         order.ports = program
             .ports
-            .keys()
-            .map(|name| {
+            .iter()
+            .map(|(name, number)| {
                 (
                     name.clone(),
                     PortOrder {
                         variable: port_variable(name),
+                        number: Some(*number),
                     },
                 )
             })
             .collect();
+        order.door = self.layout.door();
         Ok(order)
     }
 
-    /// A program of the service that runs to its end.
+    /// A program of the service that runs to its end. It has no CPU limit: somebody waits for it, and there is no
+    /// traffic yet that it could disturb.
     pub(crate) fn job(&self, job: &str, command: &[String]) -> Result<Order, LocalError> {
-        self.common(&format!("{job}-{}", self.service), Kind::Job, command)
+        let mut order = self.common(&format!("{job}-{}", self.service), Kind::Job, command)?;
+        order.limits.cpu_millis = 0;
+        Ok(order)
+    }
+
+    /// A program that talks to nobody outside is contained. One that does has to have this machine's network, until
+    /// there is a relay for what it may reach.
+    fn walls(&self, command: &[String]) -> (Root, Isolation) {
+        let resources = &self.kept.bundle.resources;
+        let here = |need: &NeedSpec| {
+            let resource = resources.get(&need.to);
+            resource.is_some_and(crate::resources::has_folder)
+        };
+        let is_closed = self.program.egress.is_empty() && self.program.needs.values().all(here);
+        if is_closed {
+            let root = self.layout.program_root(&self.program.artefact, command);
+            (root, self.layout.closed())
+        } else {
+            (self.layout.tools(), Isolation::Shared)
+        }
     }
 
     fn common(&self, id: &str, kind: Kind, command: &[String]) -> Result<Order, LocalError> {
@@ -67,7 +89,7 @@ impl ProgramOrders<'_> {
         order.secrets_dir = self.layout.secrets_dir(id);
         order.env = self.environment(&order.secrets_dir);
         order.workdir = self.layout.workdir(&program.artefact);
-        order.root = self.layout.root;
+        (order.root, order.isolation) = self.walls(&order.command);
         order.binds = self.binds()?;
         order.user = self.layout.user(uids::app());
         order.limits = limits(program);

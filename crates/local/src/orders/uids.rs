@@ -25,5 +25,6 @@ fn user(offset: u32, name: &str) -> User {
         uid: BASE + offset,
         gid: BASE + offset,
         name: name.to_owned(),
+        inside: Some(offset),
     }
 }

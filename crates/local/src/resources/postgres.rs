@@ -205,7 +205,8 @@ single "$DATABASE" {DATABASE_SQL}
         order.env.insert("PATH".into(), "/usr/bin:/bin".into());
         order.env.insert("HOME".into(), "/tmp".into());
         order.secrets_dir = self.layout.secrets_dir(id);
-        order.root = self.layout.root;
+        order.root = self.layout.tools();
+        order.isolation = self.layout.closed();
         order.user = self.layout.user(uids::resource());
         order.binds = vec![
             Bind {

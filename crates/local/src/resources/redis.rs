@@ -74,7 +74,8 @@ impl Redis<'_> {
         self.name.clone_into(&mut order.service);
         order.env.insert("PATH".into(), "/usr/bin:/bin".into());
         order.secrets_dir = self.layout.secrets_dir(&order_id(self.name));
-        order.root = self.layout.root;
+        order.root = self.layout.tools();
+        order.isolation = self.layout.closed();
         order.user = self.layout.user(uids::resource());
         order.binds = vec![
             Bind {

@@ -93,6 +93,8 @@ pub(super) fn open(config: &Config) -> Result<Opened, SuperviseError> {
             }
         }
     }
+    let running: Vec<&Running> = alive.iter().collect();
+    config.runner.sweep(&config.dir, &running);
     report.extend(alive.iter().map(|running| Adopted {
         id: running.spec.order.id.clone(),
         generation: running.spec.generation,

@@ -87,6 +87,7 @@ fn start(config: &Config, order: &Order, generation: u64) -> Result<Running, Run
             "{:032x}",
             u128::from_ne_bytes(plimsoll_stdx::random::bytes())
         ),
+        group: None,
     };
     let prepared = config.runner.prepare(spec, &dir)?;
     config.runner.start(prepared, &secrets)

@@ -1,22 +1,19 @@
 //! One process as the loop knows it.
 
-use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use plimsoll_bundle::Digest;
-use plimsoll_bundle::endpoints::Address;
 use plimsoll_stdx::usage::Usage;
 
 use super::SuperviseError;
 use super::status::{Entry, ProcessStatus};
 use crate::machine::{Machine, Rules, State};
-use crate::order::{Kind, Order};
+use crate::order::{Isolation, Kind, Order, Root};
 use crate::probe::Target;
-use crate::record::{ExitRecord, Spec};
-use crate::runner::{Runner, Running};
+use crate::record::ExitRecord;
+use crate::runner::{Runner, Running, addresses};
 
 /// Longest id. With a generation of 20 digits and a temporary file's suffix a directory name stays below 255.
 const MAX_ID: usize = 64;
@@ -77,15 +74,12 @@ impl Slot {
         Some(Target {
             instance: running.spec.instance(),
             order: Arc::clone(&self.order),
-            ports: addresses(&running.spec),
+            ports: addresses(running),
         })
     }
 
     pub(super) fn entry(&self, runner: &Arc<dyn Runner>) -> Entry {
-        let ports = self
-            .running
-            .as_ref()
-            .map(|running| addresses(&running.spec));
+        let ports = self.running.as_deref().map(addresses);
         Entry {
             status: ProcessStatus {
                 id: self.order.id.clone(),
@@ -103,6 +97,7 @@ impl Slot {
                 restarts: self.machine.restarts(),
                 since_ms: None,
                 usage: Usage::default(),
+                group: None,
                 last_exit: self.last_exit.clone(),
                 dir: self.dir.clone(),
             },
@@ -110,14 +105,6 @@ impl Slot {
             runner: Arc::clone(runner),
         }
     }
-}
-
-fn addresses(spec: &Spec) -> BTreeMap<String, Address> {
-    let tcp = |port: u16| Address::Tcp(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-    spec.ports
-        .iter()
-        .map(|(name, &port)| (name.clone(), tcp(port)))
-        .collect()
 }
 
 fn rules(order: &Order) -> Rules {
@@ -145,6 +132,12 @@ fn ensure_order(order: &Order) -> Result<(), SuperviseError> {
         "the program is no absolute path".to_owned()
     } else if order.user.as_ref().is_some_and(|user| user.uid == 0) {
         "nothing runs as root".to_owned()
+    } else if order.isolation == Isolation::Contained && order.kind == Kind::Keeper {
+        "a keeper holds this machine's ports and cannot be contained".to_owned()
+    } else if matches!(order.root, Root::Image(_)) && order.isolation == Isolation::Shared {
+        "only a contained process has an image's tree".to_owned()
+    } else if order.isolation == Isolation::Contained && order.root == Root::Host {
+        "a contained process has a file tree of its own".to_owned()
     } else if order.kind != Kind::Keeper && !order.listeners.is_empty() {
         "only a keeper has listeners".to_owned()
     } else if order
@@ -181,6 +174,7 @@ mod tests {
             uid: 0,
             gid: 0,
             name: "root".into(),
+            inside: None,
         };
         assert!(
             Slot::try_new(Order {

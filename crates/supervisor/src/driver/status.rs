@@ -12,10 +12,11 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{SuperviseError, Supervisor};
+use crate::cgroup::GroupUsage;
 use crate::machine::State;
 use crate::order::Kind;
 use crate::record::{ExitRecord, IsolationClass};
-use crate::runner::{Runner, Running};
+use crate::runner::{Runner, Running, Stats};
 
 /// One process of ours.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,6 +51,8 @@ pub struct ProcessStatus {
     pub since_ms: Option<u64>,
     /// What program and shim use.
     pub usage: Usage,
+    /// What its kernel group counts: memory, CPU and how often it was held back; `None` without one.
+    pub group: Option<GroupUsage>,
     /// How it ended the last time.
     pub last_exit: Option<ExitRecord>,
     /// The directory of this start.
@@ -78,24 +81,25 @@ fn measured(entries: Vec<Entry>) -> Vec<ProcessStatus> {
         .collect();
     let runner = entries.first().map(|entry| Arc::clone(&entry.runner));
     // What died meanwhile has nothing to measure; the loop will say so.
-    let usages = runner
+    let stats = runner
         .and_then(|runner| runner.stats(&running).ok())
         .unwrap_or_default();
-    let mut usages = usages.into_iter();
+    let mut stats = stats.into_iter();
     let mut statuses = Vec::new();
     for entry in entries {
-        let usage = entry.running.is_some().then(|| usages.next()).flatten();
-        statuses.push(completed(entry, usage.unwrap_or_default()));
+        let stats = entry.running.is_some().then(|| stats.next()).flatten();
+        statuses.push(completed(entry, stats.unwrap_or_default()));
     }
     statuses
 }
 
-fn completed(entry: Entry, usage: Usage) -> ProcessStatus {
+fn completed(entry: Entry, measured: Stats) -> ProcessStatus {
     let mut status = entry.status;
     let Some(running) = entry.running else {
         return status;
     };
-    status.usage = usage;
+    status.usage = measured.usage;
+    status.group = measured.group;
     let record = match status.kind {
         // Its program changes without the loop.
         Kind::Keeper => entry

@@ -52,7 +52,7 @@ fn take_post(mut warden: Warden, before: Option<ProcessId>) -> Result<Warden, St
         }
         give_logs(&warden.dir.join(LOG_DIR), user.uid, user.gid)?;
     }
-    if order.root == Root::Tools {
+    if order.root != Root::Host {
         root::enter(order, &warden.spec.token, &warden.mount_point)?;
     }
     // Our sockets are bound: whoever connects from here on is ours, and the orphan finishes what it has.

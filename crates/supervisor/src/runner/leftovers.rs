@@ -1,9 +1,8 @@
 //! What a shim that was killed leaves behind, found by its marks and killed.
 //!
 //! Descendants of a dead shim belong to process 1, and may have changed their session, their group and (PostgreSQL
-//! does, to show a title) overwritten their environment. Three marks remain: the kernel group they are in,
-//! where we could
-//! make one; the token in the environment they were started with; and the token in a file of their own root.
+//! does, to show a title) overwritten their environment. Three marks remain: the kernel group they are in, where we
+//! could make one; the token in the environment they were started with; and the token in a file of their own root.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -12,6 +11,7 @@ use plimsoll_stdx::fs::read_bounded;
 use plimsoll_stdx::process::{self, ProcessId};
 use rustix::process::Signal;
 
+use crate::cgroup::{Group, Hierarchies};
 use crate::record::{ShimRecord, Spec};
 use crate::shim::{TOKEN_FILE, TOKEN_VARIABLE, group};
 
@@ -23,17 +23,36 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Kills everything that belongs to this start and says how many there were. What could not be killed within 5 s is
 /// left.
 pub(super) fn kill(spec: &Spec, record: Option<&ShimRecord>, same_boot: bool) -> usize {
-    let deadline = Instant::now() + PATIENCE;
-    let mut killed: Vec<ProcessId> = Vec::new();
-    loop {
+    let limited = spec.group.as_ref();
+    let limited = limited.map(|name| Hierarchies::here().group(name));
+    let killed = kill_all(|| {
         let mut alive = marked(&spec.token);
         alive.extend(group::members(&spec.token));
+        alive.extend(limited.iter().flat_map(Group::members));
         if let Some(record) = record.filter(|_| same_boot) {
             alive.extend(recorded(record));
         }
+        alive
+    });
+    group::remove(&spec.token);
+    limited.iter().for_each(Group::remove);
+    killed
+}
+
+/// Kills everything in a group whose start nobody remembers, and removes it.
+pub(super) fn empty(group: &Group) {
+    kill_all(|| group.members());
+    group.remove();
+}
+
+/// Kills whom `find` finds until it finds nobody; how many there were.
+fn kill_all(find: impl Fn() -> Vec<ProcessId>) -> usize {
+    let deadline = Instant::now() + PATIENCE;
+    let mut killed: Vec<ProcessId> = Vec::new();
+    loop {
+        let mut alive = find();
         alive.retain(|process| process.is_alive());
         if alive.is_empty() || Instant::now() > deadline {
-            group::remove(&spec.token);
             return killed.len();
         }
         for process in alive {
@@ -50,11 +69,12 @@ pub(super) fn kill(spec: &Spec, record: Option<&ShimRecord>, same_boot: bool) ->
 /// The shim and the program by number and start, with the program's descendants.
 fn recorded(record: &ShimRecord) -> Vec<ProcessId> {
     let mut found = vec![record.shim];
-    if let Some(program) = &record.program
-        && program.process.is_alive()
-    {
-        found.push(program.process);
-        found.extend(process::descendants(program.process.pid).unwrap_or_default());
+    let program = record.program.iter();
+    for process in program.flat_map(|program| program.init.into_iter().chain([program.process])) {
+        if process.is_alive() {
+            found.push(process);
+            found.extend(process::descendants(process.pid).unwrap_or_default());
+        }
     }
     found
 }

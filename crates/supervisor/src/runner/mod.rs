@@ -1,6 +1,7 @@
-//! How a process is really run. [`ProcessRunner`] is the one of this cut; the contained one and OCI runtimes come
-//! behind the same trait.
+//! How a process is really run. [`ProcessRunner`] runs what is shared with this machine and what is contained, as the
+//! orders say; OCI runtimes would come behind the same trait.
 
+mod addresses;
 mod leftovers;
 mod ports;
 mod process;
@@ -13,10 +14,13 @@ use plimsoll_stdx::fs::FsError;
 use plimsoll_stdx::net::frame::FrameError;
 use plimsoll_stdx::usage::Usage;
 use plimsoll_store::StateError;
+use serde::{Deserialize, Serialize};
 
+pub(crate) use addresses::addresses;
 pub use process::{Capabilities, ProcessRunner};
 
-use crate::order::Root;
+use crate::cgroup::GroupUsage;
+use crate::order::{Limits, Order};
 use crate::record::{ExitRecord, IsolationClass, ShimRecord, Spec};
 use crate::secrets::Secrets;
 
@@ -99,8 +103,8 @@ pub enum Found {
 
 /// Runs processes. Every call blocks, for the bounded time that its text names, and is made on a blocking thread.
 pub trait Runner: Send + Sync + fmt::Debug + 'static {
-    /// The isolation class that a process with this root can have here at best. What it has is in its record.
-    fn class(&self, root: Root) -> IsolationClass;
+    /// The isolation class that a process with such orders can have here at best. What it has is in its record.
+    fn class(&self, order: &Order) -> IsolationClass;
 
     /// Makes ready to start: the directory, the ports, `spec.json`.
     fn prepare(&self, spec: Spec, dir: &Path) -> Result<Prepared, RunnerError>;
@@ -123,10 +127,27 @@ pub trait Runner: Send + Sync + fmt::Debug + 'static {
     fn bury(&self, running: &Running) -> Result<Option<ExitRecord>, RunnerError>;
 
     /// What each process and its descendants use now, in the same order.
-    fn stats(&self, running: &[&Running]) -> Result<Vec<Usage>, RunnerError>;
+    fn stats(&self, running: &[&Running]) -> Result<Vec<Stats>, RunnerError>;
+
+    /// Changes the limits of memory, CPU and processes of a contained process while it runs. What came of them is
+    /// returned in words; the record goes on naming those of its start.
+    fn update(&self, running: &Running, limits: &Limits) -> Result<Vec<String>, RunnerError>;
+
+    /// Kills and removes what is left of the environment in `env` beside what is `alive`: kernel groups whose records
+    /// are gone. At most 5 s for each.
+    fn sweep(&self, env: &Path, alive: &[&Running]);
 
     /// The shim's record as it is now (a keeper's program changes).
     fn record(&self, running: &Running) -> Result<ShimRecord, RunnerError>;
+}
+
+/// What one process uses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stats {
+    /// Of the living processes, from `/proc`; with the shim.
+    pub usage: Usage,
+    /// By its kernel group, the dead included and the shim not; `None` without one.
+    pub group: Option<GroupUsage>,
 }
 
 /// Ready to be started.

@@ -1,12 +1,13 @@
 //! Free ports on 127.0.0.1.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::{Mutex, PoisonError};
 
 use plimsoll_stdx::random;
 
 use super::RunnerError;
+use crate::order::Order;
 
 /// Ports are chosen below the kernel's range for outgoing connections (from 32768), which could take a number
 /// between our look and the program's bind, and above those that services are commonly given.
@@ -19,6 +20,24 @@ const TRIES: u32 = 64;
 #[derive(Debug, Default)]
 pub(super) struct Ports {
     taken: Mutex<BTreeSet<u16>>,
+}
+
+/// The ports of a process with a network of its own: those that its orders name, and for the others the first that are
+/// left. Nobody else is there who could have them.
+pub(super) fn of_its_own(order: &Order) -> Result<BTreeMap<String, u16>, RunnerError> {
+    let named: BTreeSet<u16> = order
+        .ports
+        .values()
+        .filter_map(|port| port.number)
+        .collect();
+    let mut free = (FROM..=TO).filter(|port| !named.contains(port));
+    let mut ports = BTreeMap::new();
+    for (name, port) in &order.ports {
+        let number = port.number.or_else(|| free.next());
+        let number = number.ok_or(RunnerError::Ports { from: FROM, to: TO })?;
+        ports.insert(name.clone(), number);
+    }
+    Ok(ports)
 }
 
 impl Ports {

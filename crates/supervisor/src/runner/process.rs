@@ -1,4 +1,4 @@
-//! The process runner: a plain process behind a shim, with what the kernel gives without a container.
+//! The process runner: a process behind a shim, shared with this machine or contained.
 
 use std::fs::OpenOptions;
 use std::io;
@@ -14,15 +14,16 @@ use plimsoll_stdx::fs::{self, at};
 use plimsoll_stdx::net::frame::{self, FrameError};
 use plimsoll_stdx::net::unix;
 use plimsoll_stdx::process::{boot_id, raw};
-use plimsoll_stdx::usage::{self, Usage};
+use plimsoll_stdx::usage;
 use plimsoll_store::state::{self, MAX_LEN};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, WaitOptions, waitpid};
 
-use super::ports::Ports;
-use super::{Found, Prepared, Runner, RunnerError, Running, leftovers};
+use super::ports::{self, Ports};
+use super::{Found, Prepared, Runner, RunnerError, Running, Stats, leftovers};
+use crate::cgroup::{self, Group, Hierarchies};
 use crate::dispatch::{KEEPER, SHIM};
-use crate::order::{Kind, Root};
+use crate::order::{Isolation, Kind, Limits, Order, Root};
 use crate::protocol::{Request, Response};
 use crate::record::{
     EXIT_FILE, EXIT_FORMAT, ExitRecord, IsolationClass, LOG_DIR, SHIM_FILE, SHIM_FORMAT, SPEC_FILE,
@@ -45,6 +46,7 @@ pub struct ProcessRunner {
     tool: PathBuf,
     ports: Arc<Ports>,
     capabilities: Arc<OnceLock<Capabilities>>,
+    hierarchies: Arc<OnceLock<Hierarchies>>,
 }
 
 /// What this machine lets us apply, tried out.
@@ -56,6 +58,8 @@ pub struct Capabilities {
     pub tools: Result<(), String>,
     /// The version of Landlock's rules, 0 without.
     pub landlock: u32,
+    /// Whether a process can be contained, limits apart; if not, why.
+    pub contained: Result<(), String>,
 }
 
 impl Default for ProcessRunner {
@@ -72,6 +76,7 @@ impl ProcessRunner {
             tool,
             ports: Arc::default(),
             capabilities: Arc::default(),
+            hierarchies: Arc::default(),
         }
     }
 
@@ -79,12 +84,29 @@ impl ProcessRunner {
     pub fn capabilities(&self) -> &Capabilities {
         self.capabilities.get_or_init(|| {
             let checked = shim::check(&self.tool);
+            let tools = checked.no_root.map_or(Ok(()), Err);
             Capabilities {
                 root: rustix::process::geteuid().is_root(),
-                tools: checked.no_root.map_or(Ok(()), Err),
+                contained: tools.clone().and(checked.no_namespaces.map_or(Ok(()), Err)),
+                tools,
                 landlock: checked.landlock,
             }
         })
+    }
+
+    fn hierarchies(&self) -> &Hierarchies {
+        self.hierarchies.get_or_init(Hierarchies::here)
+    }
+
+    fn group(&self, spec: &Spec) -> Option<Group> {
+        Some(self.hierarchies().group(spec.group.as_ref()?))
+    }
+
+    /// Gives back the ports that were taken on this machine.
+    fn give_back(&self, spec: &Spec) {
+        if spec.order.isolation == Isolation::Shared {
+            self.ports.give_back(spec.ports.values());
+        }
     }
 
     fn launch(&self, prepared: &Prepared) -> Result<Child, RunnerError> {
@@ -112,32 +134,45 @@ impl ProcessRunner {
     }
 }
 
+/// The environment of a start: its folder is `<env>/replicas/<instance>`.
+fn env_of(dir: &Path) -> &Path {
+    dir.parent().and_then(Path::parent).unwrap_or(dir)
+}
+
 fn io_error(action: &'static str) -> impl FnOnce(io::Error) -> RunnerError {
     move |source| RunnerError::Io { action, source }
 }
 
 impl Runner for ProcessRunner {
-    fn class(&self, root: Root) -> IsolationClass {
+    fn class(&self, order: &Order) -> IsolationClass {
         let capabilities = self.capabilities();
-        let walled = match root {
+        let walled = match order.root {
             Root::Host => capabilities.landlock > 0,
-            Root::Tools => capabilities.tools.is_ok(),
+            Root::Tools | Root::Image(_) => capabilities.tools.is_ok(),
         };
-        if walled {
-            IsolationClass::Confined
-        } else {
-            IsolationClass::ByConvention
+        match order.isolation {
+            Isolation::Contained if capabilities.contained.is_ok() => IsolationClass::Contained,
+            Isolation::Shared if walled => IsolationClass::Confined,
+            Isolation::Contained | Isolation::Shared => IsolationClass::ByConvention,
         }
     }
 
     fn prepare(&self, mut spec: Spec, dir: &Path) -> Result<Prepared, RunnerError> {
         fs::create_dir_private(dir)?;
         fs::create_dir_private(&dir.join(LOG_DIR))?;
-        if spec.order.root == Root::Tools {
+        if spec.order.root != Root::Host {
             fs::create_dir_private(&dir.join(shim::MOUNT_POINT))?;
         }
-        for name in spec.order.ports.keys() {
-            spec.ports.insert(name.clone(), self.ports.take()?);
+        match spec.order.isolation {
+            Isolation::Shared => {
+                for name in spec.order.ports.keys() {
+                    spec.ports.insert(name.clone(), self.ports.take()?);
+                }
+            }
+            Isolation::Contained => {
+                spec.ports = ports::of_its_own(&spec.order)?;
+                spec.group = Some(cgroup::name(env_of(dir), &spec.instance()));
+            }
         }
         remove_if_there(&dir.join(EXIT_FILE))?;
         state::save(&dir.join(SPEC_FILE), SPEC_FORMAT, &spec)?;
@@ -174,7 +209,7 @@ impl Runner for ProcessRunner {
                 leftovers::kill(&prepared.spec, None, true);
                 // Reaps it; it has been killed, so this does not wait.
                 let _ = child.wait();
-                self.ports.give_back(prepared.spec.ports.values());
+                self.give_back(&prepared.spec);
                 Err(error)
             }
         }
@@ -209,7 +244,9 @@ impl Runner for ProcessRunner {
         };
         match judged {
             Ok((record, handle)) => {
-                self.ports.keep(spec.ports.values().copied());
+                if spec.order.isolation == Isolation::Shared {
+                    self.ports.keep(spec.ports.values().copied());
+                }
                 Ok(Found::Alive(Box::new(Running {
                     dir: dir.to_owned(),
                     spec,
@@ -258,13 +295,41 @@ impl Runner for ProcessRunner {
         if exit.is_none() && running.spec.order.kind != Kind::Keeper {
             leftovers::kill(&running.spec, Some(&running.record), true);
         }
-        self.ports.give_back(running.spec.ports.values());
+        self.give_back(&running.spec);
         Ok(exit)
     }
 
-    fn stats(&self, running: &[&Running]) -> Result<Vec<Usage>, RunnerError> {
+    fn stats(&self, running: &[&Running]) -> Result<Vec<Stats>, RunnerError> {
         let shims: Vec<_> = running.iter().map(|running| running.record.shim).collect();
-        usage::of_trees(&shims).map_err(io_error("read /proc"))
+        let usages = usage::of_trees(&shims).map_err(io_error("read /proc"))?;
+        let stats = running.iter().zip(usages).map(|(running, usage)| Stats {
+            usage,
+            group: self.group(&running.spec).and_then(|group| group.usage()),
+        });
+        Ok(stats.collect())
+    }
+
+    fn update(&self, running: &Running, limits: &Limits) -> Result<Vec<String>, RunnerError> {
+        let refused = |reason: String| RunnerError::Orders {
+            id: running.spec.order.id.clone(),
+            reason,
+        };
+        let group = self
+            .group(&running.spec)
+            .ok_or_else(|| refused("it has no kernel group".to_owned()))?;
+        Ok(group.set(limits).map_err(refused)?.controls)
+    }
+
+    fn sweep(&self, env: &Path, alive: &[&Running]) {
+        let kept: Vec<&String> = alive
+            .iter()
+            .filter_map(|running| running.spec.group.as_ref())
+            .collect();
+        for name in self.hierarchies().names(&cgroup::parent(env)) {
+            if !kept.contains(&&name) {
+                leftovers::empty(&self.hierarchies().group(&name));
+            }
+        }
     }
 
     fn record(&self, running: &Running) -> Result<ShimRecord, RunnerError> {

@@ -11,7 +11,7 @@ use rustix::thread::{
 };
 
 use super::handoff::Applied;
-use crate::order::{Limits, Order, Root, User};
+use crate::order::{Isolation, Order, Root, User};
 use crate::record::IsolationClass;
 
 /// The newest rules that we know how to name; an older kernel applies what it knows.
@@ -68,18 +68,18 @@ pub(crate) fn apply(order: &Order) -> Result<Applied, String> {
     if sealed {
         controls.push("no new privileges".to_owned());
     }
-    limit(&order.limits, &mut controls)?;
-    if order.root == Root::Tools {
+    limit(order, &mut controls)?;
+    if order.root != Root::Host {
         controls.push("a root of its own".to_owned());
     }
     let ruled = landlock(order, &mut controls);
-    let walled = ruled || order.root == Root::Tools;
+    let walled = ruled || order.root != Root::Host;
     let class = if sealed && walled && !geteuid().is_root() {
         IsolationClass::Confined
     } else {
         IsolationClass::ByConvention
     };
-    let mount_ns = (order.root == Root::Tools).then(mount_namespace).flatten();
+    let mount_ns = (order.root != Root::Host).then(mount_namespace).flatten();
     Ok(Applied {
         class,
         controls,
@@ -93,7 +93,8 @@ fn mount_namespace() -> Option<u64> {
     text.strip_prefix("mnt:[")?.strip_suffix(']')?.parse().ok()
 }
 
-fn limit(limits: &Limits, controls: &mut Vec<String>) -> Result<(), String> {
+fn limit(order: &Order, controls: &mut Vec<String>) -> Result<(), String> {
+    let limits = &order.limits;
     let none = Rlimit {
         current: Some(0),
         maximum: Some(0),
@@ -115,6 +116,10 @@ fn limit(limits: &Limits, controls: &mut Vec<String>) -> Result<(), String> {
             ""
         };
         controls.push(format!("open files {files}{clamped}"));
+    }
+    if order.isolation == Isolation::Contained {
+        // The shim has made the groups, and says what came of them.
+        return Ok(());
     }
     let needs_cgroup = [
         ("memory", limits.memory_bytes > 0),
@@ -151,7 +156,7 @@ fn landlock(order: &Order, controls: &mut Vec<String>) -> bool {
 fn rules(order: &Order) -> Result<(RulesetStatus, u32), RulesetError> {
     let everything = AccessFs::from_all(RULES);
     let reading = AccessFs::from_read(RULES);
-    let in_own_root = order.root == Root::Tools;
+    let in_own_root = order.root != Root::Host;
     let paths = |writable: bool| {
         let binds = order
             .binds

@@ -7,7 +7,8 @@ use rustix::mount::MountFlags;
 
 use super::mounts::{bind, failed};
 use super::root::readable;
-use crate::order::Order;
+use super::users;
+use crate::order::{Isolation, Order};
 
 /// Files of this machine that are taken over as they are, where they exist.
 const COPIED: &[&str] = &[
@@ -25,11 +26,12 @@ const COPIED_MAX: u64 = 4 << 20;
 /// chosen version of a tool.
 const SHOWN: &[&str] = &["alternatives", "ssl"];
 
-const HOSTS: &str = "127.0.0.1 localhost\n::1 localhost\n";
+pub(super) const HOSTS: &str = "127.0.0.1 localhost\n::1 localhost\n";
 const NSSWITCH: &str = "passwd: files\ngroup: files\nhosts: files dns\n";
 
 pub(super) fn build(order: &Order, etc: &Path) -> Result<(), String> {
     let (uid, gid, name) = match &order.user {
+        _ if order.isolation == Isolation::Contained => users::inside(order),
         Some(user) => (user.uid, user.gid, user.name.as_str()),
         None => (
             rustix::process::geteuid().as_raw(),

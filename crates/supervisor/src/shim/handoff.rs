@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::space::Outside;
 use crate::order::Order;
 use crate::record::IsolationClass;
 use crate::secrets::Secrets;
@@ -33,6 +34,8 @@ pub(crate) struct Run {
     pub(crate) mount_point: PathBuf,
     pub(crate) entered: Entered,
     pub(crate) tie: Tie,
+    /// What the shim has left behind for a contained program; `None` for every other.
+    pub(crate) outside: Option<Outside>,
 }
 
 /// Whether the sender has already entered the root and become the user, as a keeper has.
@@ -51,12 +54,23 @@ pub(crate) enum Tie {
     Survives,
 }
 
-/// What the second stage says. After `Applied` the socket closes when the program has been executed.
+/// What the second stage says. After `Applied` the socket closes when the program has been executed; above a contained
+/// program, process 1 keeps it and speaks twice more.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "report", rename_all = "lowercase")]
 pub(crate) enum Report {
     Applied(Applied),
-    Failed { reason: String },
+    /// Of a contained program, whose conversation goes on: it is executed, and a handle of it comes along.
+    Executed,
+    /// The contained program has ended with a code or by a signal, and nothing of it is left.
+    Ended {
+        end: Result<i32, i32>,
+        /// What outlived it and was killed.
+        killed: u32,
+    },
+    Failed {
+        reason: String,
+    },
     Checked(Checked),
 }
 
@@ -67,6 +81,8 @@ pub(crate) struct Checked {
     pub(crate) no_root: Option<String>,
     /// The version of Landlock's rules, 0 without.
     pub(crate) landlock: u32,
+    /// Why no program can be contained; `None` when it can.
+    pub(crate) no_namespaces: Option<String>,
 }
 
 /// What holds the program in.

@@ -11,10 +11,12 @@ use std::path::{Component, Path};
 use std::process::Command;
 
 use plimsoll_stdx::net::frame;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, getppid, set_parent_process_death_signal, setsid};
 
 use super::handoff::{Applied, Checked, Entered, Handoff, Report, Run, Tie};
-use super::{TOKEN_VARIABLE, confine, group, root};
+use super::space::{self, Outside};
+use super::{TOKEN_VARIABLE, confine, contain, group, pid1, root};
 use crate::order::{Kind, Order, Root};
 
 /// Reads its orders from standard input and becomes the program, or says why not.
@@ -30,13 +32,19 @@ pub fn main() -> u8 {
         Handoff::Check { mount_point } => {
             return u8::from(say(&mut talk, &check(&mount_point)).is_err());
         }
-        Handoff::Run(run) => become_program(&run, &mut talk),
+        Handoff::Run(run) => match &run.outside {
+            None => become_program(&run, &mut talk),
+            Some(outside) => match contained(&run, outside, &mut talk) {
+                Ok(()) => return pid1::stay(&run, &mut talk),
+                Err(reason) => reason,
+            },
+        },
     };
     let _ = say(&mut talk, &Report::Failed { reason });
     1
 }
 
-fn say(talk: &mut UnixStream, report: &Report) -> Result<(), String> {
+pub(super) fn say(talk: &mut UnixStream, report: &Report) -> Result<(), String> {
     frame::write(talk, report).map_err(|error| error.to_string())
 }
 
@@ -44,8 +52,44 @@ fn check(mount_point: &Path) -> Report {
     let mut order = Order::new("check", Kind::Job, Vec::new());
     order.root = Root::Tools;
     let no_root = root::enter(&order, "", mount_point).err();
+    // Last, since it is for good: as a user who is not root, in the user namespace that the root has brought.
+    let no_namespaces = space::enter().err();
     let landlock = confine::try_landlock(&order);
-    Report::Checked(Checked { no_root, landlock })
+    Report::Checked(Checked {
+        no_root,
+        landlock,
+        no_namespaces,
+    })
+}
+
+/// Does what has to be done before there is a program, as process 1 of its namespace.
+fn contained(run: &Run, outside: &Outside, talk: &mut UnixStream) -> Result<(), String> {
+    super::sys::unblock_signals().map_err(|error| error.to_string())?;
+    let _ = setsid();
+    let null = null()?;
+    let applied = contain::hold(run, outside, &*talk)?;
+    rustix::stdio::dup2_stdin(null.as_fd()).map_err(|error| error.to_string())?;
+    say(talk, &Report::Applied(applied))
+}
+
+fn null() -> Result<File, String> {
+    File::options()
+        .read(true)
+        .open("/dev/null")
+        .map_err(|error| format!("cannot open /dev/null: {error}"))
+}
+
+/// Dies with the shim from here on. Changing the user undoes this, so it comes after. The shim's end of the
+/// conversation tells whether it is there still: its number says nothing in another process namespace.
+pub(super) fn tie(talk: impl AsFd) -> Result<(), String> {
+    set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| error.to_string())?;
+    let mut ends = [PollFd::new(&talk, PollFlags::empty())];
+    let now = Timespec::default();
+    poll(&mut ends, Some(&now)).map_err(|error| error.to_string())?;
+    if ends[0].revents().contains(PollFlags::HUP) {
+        return Err("the shim died".to_owned());
+    }
+    Ok(())
 }
 
 /// Returns only when it could not, with the reason.
@@ -67,10 +111,7 @@ fn prepare(run: &Run) -> Result<Applied, String> {
     // A session of its own, so that no signal meant for the shim's group reaches it. It is one already where the
     // first stage made it so.
     let _ = setsid();
-    let null = File::options()
-        .read(true)
-        .open("/dev/null")
-        .map_err(|error| format!("cannot open /dev/null: {error}"))?;
+    let null = null()?;
     // A gateway survives its keeper, so its processes are not for the taking.
     let grouped = run.tie == Tie::Dies && group::enter(&run.token);
     if run.entered == Entered::No {
@@ -96,7 +137,7 @@ fn prepare(run: &Run) -> Result<Applied, String> {
     Ok(applied)
 }
 
-fn execute(run: &Run) -> String {
+pub(super) fn execute(run: &Run) -> String {
     let Some((program, arguments)) = run.order.command.split_first() else {
         return "there is no program to execute".to_owned();
     };
@@ -117,7 +158,7 @@ fn execute(run: &Run) -> String {
 }
 
 /// Writes the secret files: in a root of its own on the tmpfs that is there, on the host's tree into a new folder.
-fn write_secrets(run: &Run) -> Result<(), String> {
+pub(super) fn write_secrets(run: &Run) -> Result<(), String> {
     if run.secrets.files.is_empty() {
         return Ok(());
     }

@@ -6,22 +6,39 @@
 //! second stage ([`init_main`]), a fresh image of this binary that builds the root, drops privileges and executes.
 //! Two images instead of code between fork and exec: nothing there has to be safe in a forked process.
 //!
-//! Reading order: `warden` (the loop), `launch` and `handoff` (starting the second stage), `init` (the second stage),
-//! `root`, `etc`, `confine` and `group` (what it applies), `output` (captured lines), `serve` (the verbs), `word` (what
+//! A contained program has process 1 of its own namespace between the two: the second stage stays, as `pid1`, and
+//! executes the program in a child. The shim itself lives in the program's network, whose sockets it hands out.
+//!
+//! Reading order: `warden` (the loop), `child` (the program that it stands above), `launch` and `handoff` (starting the second stage), `containment`,
+//! `space` and `loopback` (what the shim makes and enters for a contained program), `init` (the second stage), `root`, `etc`, `image`, `masks`, `confine` and
+//! `group` (what it applies), `contain`, `users`, `seccomp` and `observed` (what it applies to a contained program),
+//! `pid1` (what it becomes above one), `output` (captured lines), `serve` and `door` (the verbs), `word` (what
 //! the supervisor hears), `sys` (the system calls that need `unsafe`).
 
+mod child;
 mod confine;
+mod contain;
+mod containment;
+mod door;
 mod etc;
 pub(crate) mod group;
 pub(crate) mod handoff;
+mod image;
 mod init;
 pub(crate) mod launch;
+mod loopback;
+mod masks;
 mod memory;
 mod mounts;
+mod observed;
 pub(crate) mod output;
+mod pid1;
 pub(crate) mod root;
+mod seccomp;
 mod serve;
+mod space;
 mod sys;
+mod users;
 pub(crate) mod warden;
 pub(crate) mod word;
 

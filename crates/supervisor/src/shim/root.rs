@@ -1,7 +1,6 @@
 //! A file tree of its own, in a mount namespace of its own.
 //!
-//! `/usr` of this machine read-only, an own small `/etc`, `/proc`, a small `/dev`, a private `/tmp`, a
-//! private tmpfs for
+//! `/usr` of this machine read-only, an own small `/etc`, `/proc`, a small `/dev`, a private `/tmp`, a private tmpfs for
 //! secrets, and what the orders bind. Everything else of this machine is not there.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -13,13 +12,14 @@ use rustix::mount::{
     mount_move, unmount,
 };
 use rustix::process::{chdir, chroot, getegid, geteuid, pivot_root};
+use rustix::thread::UnshareFlags;
 
 use super::mounts::{bind, bind_file, failed, seal, tmpfs};
-use super::{TOKEN_FILE, etc, sys};
-use crate::order::{Bind, Order};
+use super::{TOKEN_FILE, etc, masks, sys, users};
+use crate::order::{Bind, Isolation, Order};
 
 /// The root holds names and a few small files.
-const ROOT_MIB: u32 = 16;
+pub(super) const ROOT_MIB: u32 = 16;
 /// Scratch files of one program; what needs more has a volume.
 const TMP_MIB: u32 = 256;
 /// POSIX shared memory; PostgreSQL's parallel queries use it.
@@ -37,36 +37,34 @@ const SYSTEM: &[&str] = &["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 /// After an error the process is half-way between two trees and must end.
 pub(crate) fn enter(order: &Order, token: &str, mount_point: &Path) -> Result<(), String> {
     let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
-    sys::unshare(uid != 0)
+    let mut flags = UnshareFlags::NEWNS;
+    if uid != 0 {
+        flags |= UnshareFlags::NEWUSER;
+    }
+    sys::unshare(flags)
         .map_err(|error| format!("this machine allows no namespace of its own: {error}"))?;
     if uid != 0 {
-        map_user(uid, gid)?;
+        // Inside, the user has the number that it has outside.
+        users::map((uid, gid), (uid, gid))?;
     }
-    mount_change(
-        "/",
-        MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
-    )
-    .map_err(failed("make private", Path::new("/")))?;
+    assemble(order, token, mount_point)
+}
+
+/// As [`enter`], in a mount namespace that this process has already.
+pub(super) fn assemble(order: &Order, token: &str, mount_point: &Path) -> Result<(), String> {
+    make_private()?;
     build(order, token, mount_point)?;
     seal(mount_point)?;
     switch(mount_point)
 }
 
-/// Inside, the user has the number that it has outside.
-fn map_user(uid: u32, gid: u32) -> Result<(), String> {
-    let maps = [
-        ("/proc/self/setgroups", "deny".to_owned()),
-        ("/proc/self/uid_map", format!("{uid} {uid} 1")),
-        ("/proc/self/gid_map", format!("{gid} {gid} 1")),
-    ];
-    for (path, text) in maps {
-        let written = std::fs::OpenOptions::new()
-            .write(true)
-            .open(path)
-            .and_then(|mut file| std::io::Write::write_all(&mut file, text.as_bytes()));
-        written.map_err(failed("write", Path::new(path)))?;
-    }
-    Ok(())
+/// What is mounted from here on is seen by nobody else.
+pub(super) fn make_private() -> Result<(), String> {
+    mount_change(
+        "/",
+        MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
+    )
+    .map_err(failed("make private", Path::new("/")))
 }
 
 fn build(order: &Order, token: &str, root: &Path) -> Result<(), String> {
@@ -76,23 +74,40 @@ fn build(order: &Order, token: &str, root: &Path) -> Result<(), String> {
     }
     system(root)?;
     etc::build(order, &root.join("etc"))?;
-    proc(&root.join("proc"))?;
-    dev(&root.join("dev"))?;
-    let private = MountFlags::NOSUID | MountFlags::NODEV;
-    tmpfs(&root.join("tmp"), TMP_MIB, 0o1777, private)?;
-    let secrets = inside(root, Path::new(&order.secrets_dir))?;
-    folder(&secrets)?;
-    tmpfs(&secrets, SECRETS_MIB, 0o755, private | MountFlags::NOEXEC)?;
-    let token_file = inside(root, Path::new(TOKEN_FILE))?;
-    write_atomic_mode(&token_file, token.as_bytes(), 0o444).map_err(|error| error.to_string())?;
+    private(order, token, root)?;
     for order in &order.binds {
         bind_order(root, order)?;
     }
     Ok(())
 }
 
+/// What every tree has of its own, on folders of `root` that exist: processes, devices, scratch, secrets and the mark.
+pub(super) fn private(order: &Order, token: &str, root: &Path) -> Result<(), String> {
+    let contained = order.isolation == Isolation::Contained;
+    proc(&root.join("proc"))?;
+    if contained {
+        masks::cover(&root.join("proc"))?;
+    }
+    dev(&root.join("dev"))?;
+    let private = MountFlags::NOSUID | MountFlags::NODEV;
+    let scratch = if contained {
+        private | MountFlags::NOEXEC
+    } else {
+        private
+    };
+    tmpfs(&root.join("tmp"), TMP_MIB, 0o1777, scratch)?;
+    let secrets = inside(root, Path::new(&order.secrets_dir))?;
+    folder(&secrets)?;
+    tmpfs(&secrets, SECRETS_MIB, 0o755, private | MountFlags::NOEXEC)?;
+    let token_file = inside(root, Path::new(TOKEN_FILE))?;
+    if let Some(parent) = token_file.parent() {
+        folder(parent)?;
+    }
+    write_atomic_mode(&token_file, token.as_bytes(), 0o444).map_err(|error| error.to_string())
+}
+
 /// `path` of the new tree, below `root`. Refused where it could lead out.
-fn inside(root: &Path, path: &Path) -> Result<PathBuf, String> {
+pub(super) fn inside(root: &Path, path: &Path) -> Result<PathBuf, String> {
     let mut parts = path.components();
     let plain = parts.next() == Some(Component::RootDir)
         && parts.all(|part| matches!(part, Component::Normal(_)));
@@ -102,7 +117,7 @@ fn inside(root: &Path, path: &Path) -> Result<PathBuf, String> {
     Ok(root.join(path.strip_prefix("/").unwrap_or(path)))
 }
 
-fn folder(path: &Path) -> Result<(), String> {
+pub(super) fn folder(path: &Path) -> Result<(), String> {
     std::fs::create_dir_all(path).map_err(failed("create", path))
 }
 
@@ -159,7 +174,7 @@ fn dev(path: &Path) -> Result<(), String> {
     )
 }
 
-fn bind_order(root: &Path, order: &Bind) -> Result<(), String> {
+pub(super) fn bind_order(root: &Path, order: &Bind) -> Result<(), String> {
     let target = inside(root, &order.target)?;
     let mut flags = MountFlags::NOSUID | MountFlags::NODEV;
     if !order.writable {
@@ -177,7 +192,7 @@ fn bind_order(root: &Path, order: &Bind) -> Result<(), String> {
 }
 
 /// Leaves the old tree behind.
-fn switch(root: &Path) -> Result<(), String> {
+pub(super) fn switch(root: &Path) -> Result<(), String> {
     chdir(root).map_err(failed("enter", root))?;
     if pivot_root(".", ".").is_ok() {
         unmount(".", UnmountFlags::DETACH).map_err(failed("leave", Path::new("/")))?;

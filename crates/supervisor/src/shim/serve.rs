@@ -1,5 +1,6 @@
 //! Answering on the control socket.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
@@ -30,16 +31,55 @@ pub(super) fn serve(
     converse(stream, record, sockets).unwrap_or(Wish::Nothing)
 }
 
+/// Connects one peer to a port of the program. A peer that breaks off has only itself to blame.
+pub(super) fn serve_door(stream: UnixStream, visitor: u32, ports: &BTreeMap<String, u16>) {
+    let _ = show_in(stream, visitor, ports);
+}
+
+fn show_in(
+    mut stream: UnixStream,
+    visitor: u32,
+    ports: &BTreeMap<String, u16>,
+) -> Result<(), FrameError> {
+    let peer = greet(&stream)?;
+    if !is_owner(peer) && peer != visitor {
+        return refuse(&mut stream, "you are not expected here");
+    }
+    match frame::read(&mut stream)? {
+        Request::Dial { port } if ports.values().any(|&open| open == port) => {
+            hand_over(&mut stream, connect(port))
+        }
+        Request::Dial { .. }
+        | Request::Info
+        | Request::Signal { .. }
+        | Request::Listen { .. }
+        | Request::Sockets => refuse(&mut stream, "this door leads to the program's ports only"),
+    }
+}
+
+/// Gives the peer little time, and says who it is.
+fn greet(stream: &UnixStream) -> Result<u32, FrameError> {
+    stream.set_nonblocking(false)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(unix::peer_uid(stream)?)
+}
+
+fn is_owner(peer: u32) -> bool {
+    peer == 0 || peer == rustix::process::geteuid().as_raw()
+}
+
+fn connect(port: u16) -> std::io::Result<TcpStream> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    TcpStream::connect_timeout(&address, PATIENCE)
+}
+
 fn converse(
     mut stream: UnixStream,
     record: &ShimRecord,
     sockets: &[handover::Sockets],
 ) -> Result<Wish, FrameError> {
-    stream.set_nonblocking(false)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
-    let peer = unix::peer_uid(&stream)?;
-    if peer != 0 && peer != rustix::process::geteuid().as_raw() {
+    if !is_owner(greet(&stream)?) {
         refuse(&mut stream, "you are not the owner of this process")?;
         return Ok(Wish::Nothing);
     }
@@ -53,8 +93,7 @@ fn converse(
             Ok(Wish::Signal(signal))
         }
         Request::Dial { port } => {
-            let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-            hand_over(&mut stream, TcpStream::connect_timeout(&address, PATIENCE))?;
+            hand_over(&mut stream, connect(port))?;
             Ok(Wish::Nothing)
         }
         Request::Listen { port } => {

@@ -112,16 +112,45 @@ fn milliseconds(time: libc::timeval) -> u64 {
     seconds * 1000 + u64::try_from(time.tv_usec).unwrap_or(0) / 1000
 }
 
-/// A new mount namespace for this process, and a new user namespace around it where `user` says so.
+/// New namespaces for this process; of processes, for its children.
 #[expect(
     unsafe_code,
     reason = "rustix marks unshare unsafe for the sake of CLONE_FILES"
 )]
-pub(crate) fn unshare(user: bool) -> io::Result<()> {
-    let mut flags = UnshareFlags::NEWNS;
-    if user {
-        flags |= UnshareFlags::NEWUSER;
+pub(crate) fn unshare(flags: UnshareFlags) -> io::Result<()> {
+    if flags.contains(UnshareFlags::FILES) {
+        return Err(io::ErrorKind::InvalidInput.into());
     }
     // SAFETY: the table of file descriptors is not unshared, which is what the function is unsafe for.
     Ok(unsafe { unshare_unsafe(flags) }?)
+}
+
+/// Which of the two a process is after [`fork`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Forked {
+    Child,
+    /// With the child's number.
+    Parent(u32),
+}
+
+/// Doubles this process.
+#[expect(unsafe_code, reason = "fork has no safe form")]
+pub(crate) fn fork() -> io::Result<Forked> {
+    // SAFETY: fork is unsafe where other threads hold locks that the child then never gets. The second stage, which
+    // alone calls this, has never started a thread.
+    let pid = unsafe { libc::fork() };
+    match u32::try_from(pid) {
+        Ok(0) => Ok(Forked::Child),
+        Ok(pid) => Ok(Forked::Parent(pid)),
+        Err(_) => Err(io::Error::last_os_error()),
+    }
+}
+
+/// SIGKILL to every other process of this process namespace. Only for its process 1.
+#[expect(unsafe_code, reason = "no safe form takes every process")]
+pub(crate) fn kill_all() {
+    if std::process::id() == 1 {
+        // SAFETY: the call touches no memory, and as process 1 of a namespace it reaches nothing outside it.
+        let _ = unsafe { libc::kill(-1, libc::SIGKILL) };
+    }
 }

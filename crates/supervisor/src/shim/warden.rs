@@ -19,14 +19,15 @@ use plimsoll_store::state::{self, MAX_LEN};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Signal, set_child_subreaper, setsid};
 
+use super::child::Child;
+use super::containment::Containment;
 use super::handoff::{Entered, Handoff, Run, Tie};
 use super::launch::launch;
-use super::output::{Flow, Output, Source};
-use super::serve::{Wish, serve};
+use super::output::{Flow, Output};
+use super::serve::{Wish, serve, serve_door};
 use super::sys::{Reaped, Signals, reap};
 use super::word::{release_stdio, say};
-use super::{MOUNT_POINT, Started, group, memory};
-use crate::logs::Stream;
+use super::{MOUNT_POINT, Started, door, group, memory};
 use crate::order::{Root, StopSignal};
 use crate::record::{
     EXIT_FILE, EXIT_FORMAT, ExitReason, ExitRecord, PROTOCOL, Program, SHIM_FILE, SHIM_FORMAT,
@@ -58,14 +59,6 @@ pub(crate) enum Post {
     },
 }
 
-/// A program and its streams.
-#[derive(Debug)]
-struct Child {
-    process: ProcessId,
-    started: Instant,
-    sources: Vec<Source>,
-}
-
 /// Why the loop is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Course {
@@ -88,6 +81,7 @@ pub(crate) struct Warden {
     pub(crate) post: Post,
     signals: Signals,
     listener: UnixListener,
+    door: Option<UnixListener>,
     output: Output,
     child: Option<Child>,
     course: Course,
@@ -99,6 +93,7 @@ pub(crate) struct Warden {
     /// Largest resident memory in bytes and CPU in milliseconds of those that have ended.
     used: (u64, u64),
     oom_before: Option<u64>,
+    containment: Option<Containment>,
     end: Option<ExitReason>,
     killed_descendants: u32,
 }
@@ -134,6 +129,7 @@ impl Warden {
         let name = socket_name(spec.order.kind);
         let listener = unix::bind(&dir, name).map_err(text)?;
         listener.set_nonblocking(true).map_err(text)?;
+        let door = door::open(&spec)?;
         let record = ShimRecord {
             instance: spec.instance(),
             shim: ProcessId::own().map_err(text)?,
@@ -155,6 +151,7 @@ impl Warden {
             post: Post::Shim,
             signals,
             listener,
+            door,
             output,
             child: None,
             course: Course::On,
@@ -163,6 +160,7 @@ impl Warden {
             looked: Instant::now(),
             used: (0, 0),
             oom_before: None,
+            containment: None,
             end: None,
             killed_descendants: 0,
         })
@@ -190,6 +188,7 @@ impl Warden {
             self.take_signals();
             self.take_output();
             self.answer();
+            self.open_door();
             self.keep_time();
         }
         self.finish()
@@ -197,6 +196,10 @@ impl Warden {
 
     fn start(&mut self) -> Result<(), String> {
         let keeper = matches!(self.post, Post::Keeper { .. });
+        if !keeper {
+            self.containment = Containment::enter(&self.spec)?;
+        }
+        let containment = self.containment.as_ref();
         let handoff = Handoff::Run(Box::new(Run {
             order: self.spec.order.clone(),
             ports: self.spec.ports.clone(),
@@ -205,26 +208,27 @@ impl Warden {
             mount_point: self.mount_point.clone(),
             entered: if keeper { Entered::Yes } else { Entered::No },
             tie: if keeper { Tie::Survives } else { Tie::Dies },
+            outside: containment.map(Containment::outside),
         }));
         self.oom_before = memory::oom_kills();
-        let launched = launch(&handoff)?;
-        let process = ProcessId::of(launched.pid).map_err(text)?;
-        let sources = vec![
-            Source::new(launched.stdout, Stream::Stdout).map_err(text)?,
-            Source::new(launched.stderr, Stream::Stderr).map_err(text)?,
-        ];
-        self.child = Some(Child {
-            process,
-            started: Instant::now(),
-            sources,
-        });
+        let admit = |pid| containment.map_or(Ok(()), |containment| containment.admit(pid));
+        let launched = launch(&handoff, admit)?;
+        let applied = launched.applied.clone();
+        let applied = match containment {
+            Some(containment) => containment.complete(applied),
+            None => applied,
+        };
+        let contained = containment.is_some();
+        let child = Child::new(launched)?;
         self.record.program = Some(Program {
-            process,
+            process: child.process,
+            init: contained.then(|| ProcessId::of(child.top).ok()).flatten(),
             since_ms: unix_ms(SystemTime::now()),
-            mount_ns: launched.applied.mount_ns,
-            class: launched.applied.class,
-            controls: launched.applied.controls,
+            mount_ns: applied.mount_ns,
+            class: applied.class,
+            controls: applied.controls,
         });
+        self.child = Some(child);
         Ok(())
     }
 
@@ -244,6 +248,8 @@ impl Warden {
             PollFd::from_borrowed_fd(self.signals.as_fd(), PollFlags::IN),
             PollFd::from_borrowed_fd(self.listener.as_fd(), PollFlags::IN),
         ];
+        let door = self.door.iter();
+        fds.extend(door.map(|door| PollFd::from_borrowed_fd(door.as_fd(), PollFlags::IN)));
         let sources = self.child.iter().flat_map(|child| &child.sources);
         fds.extend(sources.map(|source| PollFd::new(&source.pipe, PollFlags::IN)));
         // Interrupted or not, everything is looked at next.
@@ -256,7 +262,7 @@ impl Warden {
                 self.used.0.max(reaped.max_rss_bytes),
                 self.used.1 + reaped.cpu_ms,
             );
-            let ours = self.child.as_ref().map(|child| child.process.pid);
+            let ours = self.child.as_ref().map(|child| child.top);
             if ours == Some(reaped.pid) {
                 self.program_ended(reaped);
             }
@@ -264,7 +270,12 @@ impl Warden {
     }
 
     fn program_ended(&mut self, reaped: Reaped) {
-        let reason = match reaped.end {
+        let ending = match &mut self.child {
+            Some(child) => child.ending(reaped),
+            None => return,
+        };
+        self.killed_descendants += ending.killed;
+        let reason = match ending.end {
             Ok(code) => ExitReason::Code { code },
             Err(signal) => ExitReason::Signal {
                 signal,
@@ -290,6 +301,9 @@ impl Warden {
     fn out_of_memory(&self, signal: i32) -> Option<bool> {
         if signal != libc::SIGKILL || self.course != Course::On {
             return Some(false);
+        }
+        if let Some(containment) = &self.containment {
+            return containment.out_of_memory();
         }
         (self.oom_before? == memory::oom_kills()?).then_some(false)
     }
@@ -360,6 +374,15 @@ impl Warden {
                 Wish::Nothing => {}
                 Wish::Signal(number) => self.wished(number),
             }
+        }
+    }
+
+    fn open_door(&self) {
+        let (Some(listener), Some(door)) = (&self.door, &self.spec.order.door) else {
+            return;
+        };
+        while let Ok((stream, _)) = listener.accept() {
+            serve_door(stream, door.uid, &self.spec.ports);
         }
     }
 
@@ -439,6 +462,7 @@ impl Warden {
         self.tidy();
         self.remove_secrets();
         group::remove(&self.spec.token);
+        self.containment.iter().for_each(Containment::remove);
         let exit = ExitRecord {
             instance: self.spec.instance(),
             reason: self.end.take().unwrap_or(ExitReason::Unknown),
@@ -449,6 +473,7 @@ impl Warden {
             lost_lines: self.output.lost,
         };
         let saved = state::save(&self.dir.join(EXIT_FILE), EXIT_FORMAT, &exit).map_err(text);
+        door::close(&self.spec);
         // A socket that is left is replaced by the next start.
         let _ = std::fs::remove_file(self.dir.join(socket_name(self.spec.order.kind)));
         saved

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use plimsoll_bundle::endpoints::Address;
 use plimsoll_bundle::local::{Check, HealthSpec, Probe as ProbeSpec};
 use plimsoll_stdx::clock::RealClock;
+use plimsoll_stdx::net::dial;
 use plimsoll_stdx::process::ProcessId;
 use plimsoll_supervisor::driver::Adopted;
 use plimsoll_supervisor::order::{Bind, PortOrder, User};
@@ -27,11 +28,16 @@ pub(crate) struct Connects;
 impl Probe for Connects {
     fn ask<'a>(&'a self, target: &'a Target, _ask: &'a Ask) -> Answering<'a> {
         Box::pin(async move {
-            let Some(Address::Tcp(address)) = target.ports.get("http") else {
-                return Err("no port".to_owned());
+            let opened = match target.ports.get("http") {
+                Some(Address::Tcp(address)) => {
+                    tokio::net::TcpStream::connect(address).await.map(drop)
+                }
+                Some(Address::Shim { socket, port }) => {
+                    dial::connect(socket, *port).await.map(drop)
+                }
+                Some(Address::Unix(_)) | None => return Err("no port".to_owned()),
             };
-            let opened = tokio::net::TcpStream::connect(address).await;
-            opened.map(|_| ()).map_err(|error| error.to_string())
+            opened.map_err(|error| error.to_string())
         })
     }
 }
@@ -132,6 +138,7 @@ pub(crate) fn with_port(order: &mut Order) {
         "http".into(),
         PortOrder {
             variable: "PORT".into(),
+            number: None,
         },
     );
     order.health = Some(HealthSpec {
@@ -147,6 +154,7 @@ pub(crate) fn somebody() -> User {
         uid: 2_100_001_001,
         gid: 2_100_001_001,
         name: "app".into(),
+        inside: Some(1001),
     }
 }
 

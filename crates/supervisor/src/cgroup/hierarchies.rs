@@ -1,0 +1,108 @@
+//! Which controllers this machine has, and where.
+
+use std::path::{Path, PathBuf};
+
+use super::files::read;
+
+/// What a controller is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Controller {
+    /// Limits and counts memory.
+    Memory,
+    /// Limits CPU.
+    Cpu,
+    /// Counts CPU in version 1; in version 2 `cpu` does.
+    CpuAccount,
+    /// Limits processes.
+    Pids,
+}
+
+impl Controller {
+    const ALL: [Self; 4] = [Self::Memory, Self::Cpu, Self::CpuAccount, Self::Pids];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Cpu => "cpu",
+            Self::CpuAccount => "cpuacct",
+            Self::Pids => "pids",
+        }
+    }
+
+    /// The word that passes it on to the groups below, in version 2.
+    pub(super) fn enable(self) -> String {
+        format!("+{}", self.name())
+    }
+}
+
+/// The kernel has two interfaces; a controller is in one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Version {
+    One,
+    Two,
+}
+
+/// One mounted hierarchy with controllers that we use. The one of version 2 is listed without any, too: its groups
+/// can still be used to find processes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) version: Version,
+    pub(crate) mount: PathBuf,
+    pub(crate) controllers: Vec<Controller>,
+}
+
+/// Every hierarchy that we use.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Hierarchies(Vec<Place>);
+
+impl Hierarchies {
+    /// Those of this machine.
+    pub(crate) fn here() -> Self {
+        let text = read(Path::new("/proc/self/mountinfo")).unwrap_or_default();
+        Self::parse(&text)
+    }
+
+    /// Reads mountinfo (proc(5)): the mount point is field 5; type, source and options follow the separator.
+    pub(super) fn parse(mountinfo: &str) -> Self {
+        let mut places: Vec<Place> = Vec::new();
+        for line in mountinfo.lines() {
+            let Some(place) = place(line) else { continue };
+            let known = places.iter().any(|other| {
+                other.version == place.version && other.controllers == place.controllers
+            });
+            let used = place.version == Version::Two || !place.controllers.is_empty();
+            if used && !known {
+                places.push(place);
+            }
+        }
+        Self(places)
+    }
+
+    pub(super) fn places(&self) -> &[Place] {
+        &self.0
+    }
+}
+
+fn place(line: &str) -> Option<Place> {
+    let (before, after) = line.split_once(" - ")?;
+    let mount = PathBuf::from(before.split(' ').nth(4)?);
+    let mut after = after.split(' ');
+    let (version, words) = match after.next()? {
+        "cgroup" => (Version::One, after.nth(1)?.to_owned()),
+        "cgroup2" => {
+            let controllers = read(&mount.join("cgroup.controllers")).unwrap_or_default();
+            (Version::Two, controllers)
+        }
+        _ => return None,
+    };
+    let words: Vec<&str> = words.split([',', ' ', '\n']).collect();
+    let controllers = Controller::ALL
+        .into_iter()
+        .filter(|controller| words.contains(&controller.name()))
+        .collect();
+    Some(Place {
+        version,
+        mount,
+        controllers,
+    })
+}

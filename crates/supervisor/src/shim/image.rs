@@ -1,0 +1,155 @@
+//! The tree of an image, read-only, with what every process has of its own on top.
+//!
+//! What is mounted is put together outside and moved in after the image has become the root, because only then can no
+//! link inside the image lead anywhere but into the image.
+
+use std::fs::File;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use plimsoll_stdx::fs::write_atomic_mode;
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use rustix::mount::{
+    MountFlags, MoveMountFlags, OpenTreeFlags, mount, mount_bind, move_mount, open_tree,
+};
+
+use super::etc::HOSTS;
+use super::mounts::{failed, remount, seal, tmpfs};
+use super::root::{ROOT_MIB, bind_order, folder, inside, make_private, private, switch};
+use crate::order::{Bind, ImageRoot, Order};
+
+/// The folders that every image must have for us to mount on.
+const POINTS: &[&str] = &["proc", "dev", "tmp", "run"];
+
+/// Enters the tree for good. After an error the process is half-way between two trees and must end.
+pub(super) fn enter(
+    order: &Order,
+    image: &ImageRoot,
+    token: &str,
+    stage: &Path,
+) -> Result<(), String> {
+    make_private()?;
+    tmpfs(stage, ROOT_MIB, 0o755, MountFlags::NOSUID)?;
+    for name in POINTS {
+        folder(&stage.join(name))?;
+    }
+    tmpfs(
+        &stage.join("run"),
+        1,
+        0o755,
+        MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC,
+    )?;
+    private(order, token, stage)?;
+    let moved = staged(order, stage)?;
+    seal(&stage.join("run"))?;
+    let trees = moved
+        .into_iter()
+        .map(|(from, to)| Ok((detached(&from)?, to)))
+        .collect::<Result<Vec<_>, String>>()?;
+    let root = stage.join("image");
+    folder(&root)?;
+    show(image, &root, stage, &trees)?;
+    switch(&root)?;
+    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_SYMLINKS;
+    for (tree, target) in trees {
+        move_mount(&tree, "", CWD, &target, flags).map_err(failed("put in place", &target))?;
+    }
+    Ok(())
+}
+
+/// Mounts what the orders bind below `stage`, and says what has to be moved where.
+fn staged(order: &Order, stage: &Path) -> Result<Vec<(PathBuf, PathBuf)>, String> {
+    let mut moved: Vec<(PathBuf, PathBuf)> = POINTS
+        .iter()
+        .map(|name| (stage.join(name), Path::new("/").join(name)))
+        .collect();
+    let hosts = stage.join("hosts");
+    write_atomic_mode(&hosts, HOSTS.as_bytes(), 0o444).map_err(|error| error.to_string())?;
+    mount_bind(&hosts, &hosts).map_err(failed("bind", &hosts))?;
+    seal(&hosts)?;
+    moved.push((hosts, PathBuf::from("/etc/hosts")));
+    for (number, bind) in order.binds.iter().enumerate() {
+        // What lies in a folder that is put on top can only be put into that folder.
+        if POINTS
+            .iter()
+            .any(|point| bind.target.starts_with(format!("/{point}")))
+        {
+            bind_order(stage, bind)?;
+            continue;
+        }
+        // Checked as any other; the name below the stage is ours.
+        inside(stage, &bind.target)?;
+        let place = Bind {
+            target: PathBuf::from(format!("/binds/{number}")),
+            ..bind.clone()
+        };
+        bind_order(stage, &place)?;
+        moved.push((inside(stage, &place.target)?, bind.target.clone()));
+    }
+    Ok(moved)
+}
+
+fn detached(path: &Path) -> Result<OwnedFd, String> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_RECURSIVE;
+    open_tree(CWD, path, flags).map_err(failed("take up", path))
+}
+
+/// Makes the image visible at `root`, read-only. Where it lacks a place that something has to be put on, it is shown
+/// above a tree that has them.
+fn show(
+    image: &ImageRoot,
+    root: &Path,
+    stage: &Path,
+    trees: &[(OwnedFd, PathBuf)],
+) -> Result<(), String> {
+    let rootfs = File::open(&image.rootfs).map_err(failed("open", &image.rootfs))?;
+    let missing: Vec<_> = trees
+        .iter()
+        .filter(|(_, target)| !has(&rootfs, target))
+        .collect();
+    let fixed = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
+    if missing.is_empty() {
+        mount_bind(&image.rootfs, root).map_err(failed("bind", &image.rootfs))?;
+        return remount(root, fixed);
+    }
+    let skeleton = stage.join("skeleton");
+    folder(&skeleton)?;
+    for (tree, target) in missing {
+        place_for(tree, &inside(&skeleton, target)?)?;
+    }
+    let below = File::open(&skeleton).map_err(failed("open", &skeleton))?;
+    // By number: a path may hold what separates the options. The first is the uppermost.
+    let layers = format!(
+        "lowerdir=/proc/self/fd/{}:/proc/self/fd/{}",
+        rootfs.as_raw_fd(),
+        below.as_raw_fd()
+    );
+    let layers = std::ffi::CString::new(layers).map_err(failed("describe", root))?;
+    mount("overlay", root, "overlay", fixed, Some(layers.as_c_str()))
+        .map_err(failed("complete the image at", &image.rootfs))
+}
+
+/// Whether the image has something at this path, wherever its links lead inside it.
+fn has(rootfs: &File, target: &Path) -> bool {
+    openat2(
+        rootfs,
+        target,
+        OFlags::PATH | OFlags::CLOEXEC,
+        Mode::empty(),
+        ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS,
+    )
+    .is_ok()
+}
+
+fn place_for(tree: &OwnedFd, path: &Path) -> Result<(), String> {
+    let kind = rustix::fs::fstat(tree).map_err(failed("look at", path))?;
+    if rustix::fs::FileType::from_raw_mode(kind.st_mode) == rustix::fs::FileType::Directory {
+        return folder(path);
+    }
+    if let Some(parent) = path.parent() {
+        folder(parent)?;
+    }
+    File::create(path).map(drop).map_err(failed("create", path))
+}

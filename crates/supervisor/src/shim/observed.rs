@@ -1,0 +1,84 @@
+//! What holds, read back from the kernel: nothing is reported because it was asked for.
+
+use std::collections::BTreeMap;
+
+use rustix::fs::{StatVfsMountFlags, statvfs};
+use rustix::process::geteuid;
+
+use super::space::Outside;
+
+/// Every kind of namespace that a contained program has of its own, by its name below `/proc/self/ns`. The clock's is
+/// the machine's: programs are not to live in another time.
+const KINDS: &[&str] = &["user", "pid", "mnt", "net", "ipc", "uts", "cgroup"];
+/// The lines of `/proc/self/status` that list capabilities.
+const CAPABILITIES: &[&str] = &["CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"];
+
+/// The number of each namespace of this process, by name.
+pub(super) fn namespaces() -> BTreeMap<String, u64> {
+    KINDS
+        .iter()
+        .filter_map(|kind| Some(((*kind).to_owned(), namespace(kind)?)))
+        .collect()
+}
+
+/// The number of one namespace of this process.
+pub(super) fn namespace(kind: &str) -> Option<u64> {
+    let link = std::fs::read_link(format!("/proc/self/ns/{kind}")).ok()?;
+    let (_, number) = link.to_str()?.split_once(":[")?;
+    number.strip_suffix(']')?.parse().ok()
+}
+
+/// Each control of a contained program in words, and whether all of them hold.
+#[derive(Debug)]
+pub(super) struct Observed {
+    pub(super) controls: Vec<String>,
+    pub(super) complete: bool,
+}
+
+/// Looks at this process, which is about to become the program's init and has everything that the program will have.
+pub(super) fn look(outside: &Outside) -> Observed {
+    let mut observed = Observed {
+        controls: Vec::new(),
+        complete: true,
+    };
+    observed.namespaces(outside);
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let value = |key: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(key));
+        line.map(str::trim)
+    };
+    let none = |key: &&str| value(key).is_some_and(|set| set.bytes().all(|digit| digit == b'0'));
+    observed.note("no capabilities", CAPABILITIES.iter().all(none));
+    observed.note("no new privileges", value("NoNewPrivs:") == Some("1"));
+    observed.note("system calls filtered", value("Seccomp:") == Some("2"));
+    let sealed = statvfs("/").is_ok_and(|root| root.f_flag.contains(StatVfsMountFlags::RDONLY));
+    observed.note("a read-only root", sealed);
+    observed.note("not root", !geteuid().is_root());
+    observed
+}
+
+impl Observed {
+    fn namespaces(&mut self, outside: &Outside) {
+        let own = namespaces();
+        let is_own = |kind: &str| match (own.get(kind), outside.namespaces.get(kind)) {
+            (Some(inside), Some(outside)) => inside != outside,
+            (None, _) | (_, None) => false,
+        };
+        let (has, lacks): (Vec<&str>, Vec<&str>) = KINDS.iter().partition(|kind| is_own(kind));
+        self.controls.push(format!("own {}", has.join(" ")));
+        if !lacks.is_empty() {
+            self.complete = false;
+            self.controls
+                .push(format!("shared with this machine: {}", lacks.join(" ")));
+        }
+    }
+
+    fn note(&mut self, control: &str, holds: bool) {
+        if holds {
+            self.controls.push(control.to_owned());
+        } else {
+            self.complete = false;
+            self.controls.push(format!("MISSING: {control}"));
+        }
+    }
+}
