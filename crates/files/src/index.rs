@@ -107,6 +107,11 @@ impl Folder {
         self.entries.get(name)
     }
 
+    /// Whether a file has this name, which is a path below the folder without a slash in front.
+    pub fn contains(&self, name: &str) -> bool {
+        self.entries.contains_key(name)
+    }
+
     /// Opens a variant for reading. Blocks.
     pub(crate) fn open(&self, variant: &Variant) -> io::Result<File> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layer of every crate. A crate may depend on lower layers, and on nothing else of ours.
-const LAYERS: [(&str, u8); 15] = [
+const LAYERS: [(&str, u8); 16] = [
     ("stdx", 0),
     ("tidy", 0),
     ("diag", 1),
@@ -16,6 +16,7 @@ const LAYERS: [(&str, u8); 15] = [
     ("render", 3),
     ("gateway", 4),
     ("image", 4),
+    ("static-server", 4),
     ("supervisor", 4),
     ("deploy", 5),
     ("local", 6),
@@ -30,7 +31,7 @@ const RESERVED: [(&str, &[&str], &str); 8] = [
     ("anyhow", &["plimsoll"], "libraries have typed errors"),
     (
         "hyper",
-        &["gateway", "local"],
+        &["gateway", "local", "static-server"],
         "HTTP is the edge's, and the prober's of the local target",
     ),
     ("tokio-rustls", &["gateway"], "TLS is the edge's"),
