@@ -13,6 +13,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use plimsoll_image::archive::{self, Papers};
+use plimsoll_image::cargo::{deps, elf};
 use plimsoll_image::layer::Compression;
 use plimsoll_image::oci::{Layout, Platform};
 use plimsoll_image::recipe::{CargoRecipe, FolderRecipe};
@@ -137,7 +138,13 @@ fn pack(state: &Path, program: &Path, compression: Compression) -> Result<()> {
         dir: staging.path(),
         tree: &tree,
     };
-    let plan = service::cargo("packed", platform()?, artefact, "program")?;
+    let mut plan = service::cargo("packed", platform()?, artefact, "program")?;
+    // With all its papers, as a build makes them.
+    let bytes = std::fs::read(program)?;
+    if let Some(list) = elf::section(&bytes, deps::SECTION)? {
+        plan.packages = deps::decode(list)?;
+        plan.provenance = Some(Provenance::default());
+    }
     write(
         state,
         "packed",

@@ -148,7 +148,7 @@ pub(super) fn take(found: &Found, layout: &Layout) -> Result<Ground, ImageError>
 
 /// Copies one blob, verified, unless it is there.
 pub(super) fn copy(from: &Layout, to: &Layout, blob: &Descriptor) -> Result<(), ImageError> {
-    if to.has(blob) {
+    if to.keep(blob) {
         return Ok(());
     }
     let mut reader = from.reader(blob)?;

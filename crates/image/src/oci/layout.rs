@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use plimsoll_bundle::Digest;
 use plimsoll_stdx::fs::{read_bounded, sync_dir, write_atomic_mode};
@@ -106,6 +106,18 @@ impl Layout {
     /// The file of a blob, whether it is there or not.
     pub fn blob_path(&self, digest: &Digest) -> PathBuf {
         self.root.join(BLOBS).join(digest.hex())
+    }
+
+    /// The folder of the blobs.
+    pub(super) fn blobs(&self) -> PathBuf {
+        self.root.join(BLOBS)
+    }
+
+    /// Whether the blob is there (see [`Self::has`]); then it counts as written now, so that a pruning that runs beside
+    /// a build does not take what the build is about to name.
+    pub(crate) fn keep(&self, blob: &Descriptor) -> bool {
+        let touch = |path: PathBuf| File::open(path)?.set_modified(SystemTime::now());
+        self.has(blob) && touch(self.blob_path(&blob.digest)).is_ok()
     }
 
     /// Whether the blob is there with the size that the descriptor names. Its bytes are not read.
@@ -306,7 +318,7 @@ impl Layout {
         OciError::io("open", self.blob_path(digest))(error)
     }
 
-    fn write_index(&self, index: &Index) -> Result<(), OciError> {
+    pub(super) fn write_index(&self, index: &Index) -> Result<(), OciError> {
         Ok(write_atomic_mode(
             &self.root.join(INDEX),
             &to_bytes(index)?,
@@ -318,7 +330,7 @@ impl Layout {
         format!("`{}`", self.root.join(file).display())
     }
 
-    fn lock(&self) -> Result<Lock, OciError> {
+    pub(super) fn lock(&self) -> Result<Lock, OciError> {
         let path = self.root.join(LOCK);
         let deadline = Instant::now() + LOCK_WITHIN;
         loop {
