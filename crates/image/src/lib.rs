@@ -7,7 +7,8 @@
 //! [`tree`] (what an artefact holds, and its digest), [`store`] (where artefacts are kept), [`precompress`] (siblings
 //! of static files). For images: [`oci`] (images as values and as a folder), [`layer`], [`service`] (from an artefact
 //! to a plan), [`assemble`] (from a plan to an image), [`package`] and [`sbom`] (what it is made of), [`archive`],
-//! [`diff`], [`unpack`] (an image as the root of a replica).
+//! [`diff`], [`registry`] (push and pull), [`unpack`]
+//! (an image as the root of a replica).
 
 pub mod archive;
 pub mod assemble;
@@ -23,6 +24,7 @@ pub mod package;
 pub mod precompress;
 mod python;
 pub mod recipe;
+pub mod registry;
 pub mod sbom;
 pub mod service;
 pub mod store;
