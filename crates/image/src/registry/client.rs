@@ -236,7 +236,7 @@ impl Registry {
         })
     }
 
-    /// Follows redirects of what may be asked again elsewhere. Authorization stays with the registry.
+    /// Follows the redirects of a GET. Authorization stays with the registry.
     pub(super) fn follow(
         &self,
         call: &Call<'_>,
@@ -252,8 +252,7 @@ impl Registry {
                 &uri,
                 authorized && url::is_same_place(&self.base, &uri),
             )?;
-            let is_asking = matches!(call.method, Method::GET | Method::HEAD);
-            if !(is_asking && answer.status().is_redirection()) {
+            if !(call.method == Method::GET && answer.status().is_redirection()) {
                 return Ok(answer);
             }
             let location = text(answer.headers(), "location");
@@ -430,7 +429,7 @@ fn detail(answer: &mut Response<Body>) -> String {
 
 fn agent(settings: &Settings) -> Result<Agent, RegistryError> {
     let proxy = match &settings.proxy {
-        Some(proxy) => Some(Proxy::new(proxy).map_err(|_| RegistryError::Proxy(proxy.clone()))?),
+        Some(proxy) => Some(Proxy::new(proxy).map_err(|_| RegistryError::Proxy)?),
         None => None,
     };
     let tls = TlsConfig::builder()

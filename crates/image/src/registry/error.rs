@@ -10,9 +10,9 @@ pub enum RegistryError {
     /// The extra certificates are not what they should be.
     #[error("the extra certificate authorities are no PEM file of certificates")]
     Authorities,
-    /// The proxy's address is none.
-    #[error("`{0}` is no address of a proxy; expected http://host:port")]
-    Proxy(String),
+    /// The proxy's address is none. It is not shown, because it may hold a password.
+    #[error("the proxy's address cannot be understood; expected http://host:port")]
+    Proxy,
     /// No connection, or one that broke, after all tries.
     #[error("cannot reach {registry} to {action}, after {attempts} tries")]
     Unreachable {
@@ -127,7 +127,7 @@ impl RegistryError {
         match self {
             Self::Unreachable { .. } | Self::Unavailable { .. } => true,
             Self::Authorities
-            | Self::Proxy(_)
+            | Self::Proxy
             | Self::Unauthorized { .. }
             | Self::NotFound { .. }
             | Self::Refused { .. }

@@ -16,8 +16,8 @@ impl Registry {
     /// Pulls the image for `machine` into `layout` and returns its manifest, which is there with all it names: an
     /// index is followed to the machine's image. Blobs that the layout has are not fetched again.
     ///
-    /// The image gets no name in the layout; that is for the caller ([`Layout::tag`]). Broken off, the pull leaves whole
-    /// blobs, which the next one finds.
+    /// The image gets no name in the layout; that is for the caller ([`Layout::tag`]). Broken off, the pull leaves
+    /// whole blobs, which the next one finds.
     pub fn pull(
         &self,
         layout: &Layout,

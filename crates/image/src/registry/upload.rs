@@ -113,6 +113,8 @@ impl Registry {
                 Ok(length.is_none_or(|length| length == blob.size))
             }
             StatusCode::NOT_FOUND => Ok(false),
+            // It is kept elsewhere, where addresses are often good for a GET only.
+            status if status.is_redirection() => Ok(true),
             _ => Err(self.refused(&action, answer)),
         }
     }

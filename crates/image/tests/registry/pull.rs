@@ -1,8 +1,9 @@
 //! Pulls from a registry that breaks off, lies and never ends.
 
 use std::ops::ControlFlow;
+use std::process::Command;
 
-use plimsoll_image::oci::{Descriptor, Index, Platform, media, to_bytes};
+use plimsoll_image::oci::{Descriptor, Index, Layout, Platform, media, to_bytes};
 use plimsoll_image::registry::RegistryError;
 
 use super::fake::{Act, Fake};
@@ -278,4 +279,42 @@ fn a_pull_stops_when_it_is_told_and_leaves_nothing_half_written() {
     let error = pull(&puller(&fake.name("a:1"), quick()), &layout, &mut watch).unwrap_err();
     assert!(error.contains("stopped"), "{error}");
     assert_only(&layout, 1);
+}
+
+/// Set for the process whose disk is full: the folder of its layout, and the image.
+const ORDERS: &str = "PLIMSOLL_TEST_PULL";
+
+/// Does nothing unless it is the process that the test below starts.
+#[test]
+fn pull_as_told() {
+    let Ok(orders) = std::env::var(ORDERS) else {
+        return;
+    };
+    let (folder, name) = orders.split_once('\n').unwrap();
+    let layout = Layout::open(folder).unwrap();
+    pull(&puller(name, quick()), &layout, &mut unwatched).unwrap();
+}
+
+#[test]
+fn a_disk_that_fills_up_is_an_error_that_leaves_nothing_and_the_next_pull_succeeds() {
+    let (fake, _) = stocked(1 << 20);
+    let (_folder, layout) = layout();
+    // As a full disk does it: the write fails, and no signal comes. 128 blocks of 512 bytes fit.
+    let limited = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 128; exec \"$@\"", "sh"])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "pull::pull_as_told", "--nocapture"])
+        .env(
+            ORDERS,
+            format!("{}\n{}", layout.root().display(), fake.name("a:1")),
+        )
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&limited.stderr).into_owned();
+    assert!(
+        !limited.status.success() && said.contains("too large"),
+        "{said}"
+    );
+    assert_only(&layout, 1);
+    pull(&puller(&fake.name("a:1"), quick()), &layout, &mut unwatched).unwrap();
 }

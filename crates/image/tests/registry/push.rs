@@ -244,6 +244,21 @@ fn a_blob_of_another_repository_is_taken_over_from_there() {
 }
 
 #[test]
+fn a_blob_that_the_registry_keeps_elsewhere_is_there() {
+    let fake = Fake::with(|seen| {
+        let headers = vec![("location", "https://storage.example.com/x".to_owned())];
+        seen.is("HEAD", "/blobs/")
+            .then_some(Act::Answer(307, headers, vec![]))
+    });
+    let (_folder, layout) = layout();
+    let image = image(&layout, &[noise(100, 1)]);
+    let pushed = pusher(&fake.name("a:1"), quick())
+        .push(&layout, &image, &mut unwatched)
+        .unwrap();
+    assert_eq!((pushed.present, pushed.uploaded), (2, 0));
+}
+
+#[test]
 fn attached_artefacts_go_along_and_are_listed_in_a_tag_where_the_registry_keeps_no_list() {
     let fake = Fake::new();
     let (_folder, layout) = layout();

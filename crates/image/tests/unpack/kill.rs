@@ -99,3 +99,40 @@ fn a_killed_unpacking_leaves_nothing_that_is_taken_for_an_image() {
     assert_eq!(read_tree(&found.path).len(), FILES + 1);
     bench.assert_nothing_outside();
 }
+
+#[test]
+fn a_disk_that_fills_up_is_an_error_that_leaves_nothing_and_the_next_run_succeeds() {
+    let bench = Bench::new();
+    let large = vec![b'x'; 1 << 20];
+    let image = bench.image(&[layer(&[
+        ("small", What::File(b"x")),
+        ("large", What::File(&large)),
+    ])]);
+    // As a full disk does it: the write fails, and no signal comes. 128 blocks of 512 bytes fit.
+    let limited = Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 128; exec \"$@\"", "sh"])
+        .arg(std::env::current_exe().unwrap())
+        .args([
+            "--exact",
+            "kill::unpack_as_told_and_be_killed",
+            "--nocapture",
+        ])
+        .env(
+            ORDERS,
+            format!(
+                "{}\n{}",
+                bench.folder.path().display(),
+                image.descriptor.digest
+            ),
+        )
+        .output()
+        .unwrap();
+    assert!(!limited.status.success());
+    let said = String::from_utf8_lossy(&limited.stderr).into_owned();
+    assert!(
+        said.contains("path: \"large\"") && said.contains("FileTooLarge"),
+        "{said}"
+    );
+    assert!(list(&bench.root()).is_empty());
+    assert_eq!(read_tree(&bench.ensure(&image).unwrap().path).len(), 2);
+}
