@@ -95,6 +95,42 @@ impl Rootfs {
             skipped_count: list.skipped_count,
         })
     }
+
+    /// The digests of all images that are unpacked and whole below `root`.
+    pub fn all(root: &Path) -> Result<Vec<Digest>, UnpackError> {
+        let entries = match fs::read_dir(root) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(UnpackError::io("list", root))?,
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(UnpackError::io("list", root))?.file_name();
+            let digest = format!("sha256:{}", name.to_string_lossy()).parse::<Digest>();
+            found.extend(
+                digest
+                    .ok()
+                    .filter(|digest| Self::find(root, digest).is_some()),
+            );
+        }
+        found.sort();
+        Ok(found)
+    }
+
+    /// Removes the unpacked image with this digest; one that is not there is removed already. Replicas that run in it
+    /// lose their files: it is for the caller to know that there are none.
+    ///
+    /// The list goes first, and the folder loses its name in one step, so that a kill in between leaves nothing that is
+    /// taken for an image.
+    pub fn remove(root: &Path, image: &Digest) -> Result<(), UnpackError> {
+        let list = list_path(root, image);
+        match fs::remove_file(&list) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(UnpackError::io("remove", &list)(error));
+            }
+            Ok(()) | Err(_) => {}
+        }
+        put_aside(root, &path_of(root, image))
+    }
 }
 
 impl List {
@@ -159,9 +195,7 @@ fn publish(staging: &Staging, root: &Path, list: &List) -> Result<(), UnpackErro
     let path = path_of(root, &list.image);
     if path.exists() && Rootfs::find(root, &list.image).is_none() {
         // Of an older version, or its list was removed by hand: good for nobody.
-        let old = Staging::new(root)?;
-        let aside = old.path().join("old");
-        fs::rename(&path, &aside).map_err(UnpackError::io("rename", &path))?;
+        put_aside(root, &path)?;
     }
     write_atomic(&list_path, &text)?;
     match fs::rename(staging.path(), &path) {
@@ -170,5 +204,15 @@ fn publish(staging: &Staging, root: &Path, list: &List) -> Result<(), UnpackErro
         Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
         Err(error) => return Err(UnpackError::io("rename", &path)(error)),
     }
+    Ok(sync_dir(root)?)
+}
+
+/// Takes the folder's name away and removes it.
+fn put_aside(root: &Path, path: &Path) -> Result<(), UnpackError> {
+    if !path.exists() {
+        return Ok(());
+    }
+    let old = Staging::new(root)?;
+    fs::rename(path, old.path().join("old")).map_err(UnpackError::io("rename", path))?;
     Ok(sync_dir(root)?)
 }

@@ -215,6 +215,24 @@ fn a_folder_without_its_list_is_made_again() {
 }
 
 #[test]
+fn an_image_that_is_removed_leaves_its_neighbour() {
+    let bench = Bench::new();
+    assert!(Rootfs::all(&bench.root()).unwrap().is_empty());
+    let [one, two] =
+        ["1", "2"].map(|text| bench.image(&[layer(&[("a", What::File(text.as_bytes()))])]));
+    let kept = bench.ensure(&one).unwrap();
+    bench.ensure(&two).unwrap();
+    assert_eq!(Rootfs::all(&bench.root()).unwrap().len(), 2);
+    for _ in 0..2 {
+        Rootfs::remove(&bench.root(), &two.descriptor.digest).unwrap();
+    }
+    assert_eq!(Rootfs::all(&bench.root()).unwrap(), [one.descriptor.digest]);
+    assert_eq!(read_tree(&kept.path)["a"], file("1"));
+    bench.assert_nothing_outside();
+    assert_eq!(list(&bench.root()).len(), 2);
+}
+
+#[test]
 fn unpacking_at_once_ends_with_one_folder() {
     let bench = Bench::new();
     let bodies: Vec<String> = (0..200)

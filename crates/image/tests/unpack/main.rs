@@ -15,4 +15,6 @@ mod layers;
 #[cfg(test)]
 mod model;
 #[cfg(test)]
+mod ours;
+#[cfg(test)]
 mod support;
