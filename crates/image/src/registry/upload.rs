@@ -34,6 +34,7 @@ pub(super) enum Sent {
 
 /// A blob of the layout on its way.
 pub(super) struct Blob<'a> {
+    layout: &'a Layout,
     pub(super) descriptor: &'a Descriptor,
     pub(super) path: PathBuf,
     /// For people.
@@ -41,12 +42,23 @@ pub(super) struct Blob<'a> {
 }
 
 impl<'a> Blob<'a> {
-    pub(super) fn new(layout: &Layout, descriptor: &'a Descriptor, what: String) -> Self {
+    pub(super) fn new(layout: &'a Layout, descriptor: &'a Descriptor, what: String) -> Self {
         Self {
+            layout,
             descriptor,
             path: layout.blob_path(&descriptor.digest),
             what,
         }
+    }
+
+    /// Found damaged here, a blob costs no upload that the registry would refuse at its end.
+    fn verify(&self) -> Result<(), RegistryError> {
+        let mut reader = self.layout.reader(self.descriptor)?;
+        let read = std::io::copy(&mut reader, &mut std::io::sink());
+        read.map(drop).map_err(|source| RegistryError::Blob {
+            blob: self.descriptor.digest.to_string(),
+            source,
+        })
     }
 
     fn action(&self) -> String {
@@ -64,6 +76,7 @@ impl Registry {
         if self.has_blob(blob.descriptor)? {
             return Ok(Sent::Present);
         }
+        blob.verify()?;
         let Some(mut upload) = self.begin(blob)? else {
             return Ok(Sent::Mounted);
         };

@@ -185,3 +185,32 @@ fn what_a_registry_echoes_of_the_login_is_not_shown() {
         "{error}"
     );
 }
+
+#[test]
+fn a_token_that_expires_in_the_middle_of_a_push_is_replaced() {
+    let mut given = 0;
+    let tokens = Fake::with(move |_| {
+        given += 1;
+        Some(Act::Answer(
+            200,
+            vec![],
+            format!(r#"{{"token":"token{given}"}}"#).into_bytes(),
+        ))
+    });
+    let realm = format!("http://{}", tokens.address());
+    let mut requests = 0;
+    // Each token is good for five requests.
+    let fake = Fake::with(move |seen| {
+        requests += 1;
+        let wanted = format!("Bearer token{}", (requests - 1) / 6 + 1);
+        let text = format!(r#"Bearer realm="{realm}/token""#);
+        (seen.header("authorization") != wanted).then(|| challenge(text))
+    });
+    let (_folder, layout) = layout();
+    let image = image(&layout, &[noise(9500, 1)]);
+    pusher(&fake.name("a:1"), known())
+        .push(&layout, &image, &mut unwatched)
+        .unwrap();
+    assert!(tokens.seen("GET", "").len() > 2);
+    assert!(fake.manifest("1").is_some());
+}
