@@ -1,6 +1,7 @@
 //! `plimsoll.status`: every process of ours in one environment, and where it can be reached.
 
 use plimsoll_bundle::local::Header;
+use plimsoll_supervisor::GroupUsage;
 use serde::{Deserialize, Serialize};
 
 /// The whole status. Stable: fields are added, never changed.
@@ -73,6 +74,16 @@ pub struct ProcessStatus {
     pub release: Option<String>,
     /// Why it is not ready, where it is not.
     pub reason: Option<String>,
+    /// How it ended the last time, where it has.
+    #[serde(default)]
+    pub last_exit: Option<String>,
+    /// Each control that holds it in, and each that was wanted and does not.
+    #[serde(default)]
+    pub controls: Vec<String>,
+    /// What its kernel group counts, where it has one: memory, CPU, how often it was held back, and kills for want of
+    /// memory.
+    #[serde(default)]
+    pub group: Option<GroupUsage>,
 }
 
 /// What a process is.

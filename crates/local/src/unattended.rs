@@ -89,6 +89,9 @@ fn describe(shim: &Shim) -> ProcessStatus {
         restarts: 0,
         release: None,
         reason: Some("no supervisor lives".into()),
+        last_exit: None,
+        controls: Vec::new(),
+        group: None,
     }
 }
 

@@ -135,6 +135,9 @@ fn own(world: &World) -> ProcessStatus {
         restarts: 0,
         release: world.intent().release.map(|release| release.to_string()),
         reason: None,
+        last_exit: None,
+        controls: Vec::new(),
+        group: None,
     }
 }
 
@@ -171,6 +174,9 @@ fn describe(process: &Supervised, processes: &mut Vec<ProcessStatus>) {
             rss_bytes,
             restarts: 0,
             reason: None,
+            last_exit: None,
+            controls: Vec::new(),
+            group: None,
             ..main.clone()
         });
     }
@@ -205,6 +211,12 @@ fn main_process(process: &Supervised) -> ProcessStatus {
         restarts: u32::try_from(process.restarts).unwrap_or(u32::MAX),
         release: (!process.release.is_empty()).then(|| process.release.clone()),
         reason: reason(process),
+        last_exit: process
+            .last_exit
+            .as_ref()
+            .map(|exit| exit.reason.to_string()),
+        controls: process.controls.clone(),
+        group: process.group,
     }
 }
 

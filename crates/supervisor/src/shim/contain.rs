@@ -32,13 +32,20 @@ pub(super) fn hold(run: &Run, outside: &Outside, talk: impl AsFd) -> Result<Appl
     sys::unshare(flags)
         .map_err(|error| format!("this machine allows no namespaces of its own: {error}"))?;
     sethostname(order.id.as_bytes()).map_err(|error| format!("cannot set a name: {error}"))?;
-    match &order.root {
-        Root::Tools => root::assemble(order, &run.token, &run.mount_point)?,
-        Root::Image(image) => image::enter(order, image, &run.token, &run.mount_point)?,
+    let tree = match &order.root {
+        Root::Tools => {
+            root::assemble(order, &run.token, &run.mount_point)?;
+            "the tree of this machine's tools".to_owned()
+        }
+        Root::Image(image) => {
+            image::enter(order, image, &run.token, &run.mount_point)?;
+            format!("the tree of image {}", image.digest.short())
+        }
         Root::Host => return Err("a contained program has a file tree of its own".to_owned()),
-    }
+    };
     write_secrets(run)?;
     let mut controls = become_nobody_else(order)?;
+    controls.push(tree);
     drop_capabilities()?;
     tie(talk)?;
     let applied = confine::apply(order)?;

@@ -49,7 +49,8 @@ pub(super) fn look(outside: &Outside) -> Observed {
     };
     let none = |key: &&str| value(key).is_some_and(|set| set.bytes().all(|digit| digit == b'0'));
     observed.note("no capabilities", CAPABILITIES.iter().all(none));
-    observed.note("no new privileges", value("NoNewPrivs:") == Some("1"));
+    // Listed already, by what both kinds of program have in common.
+    observed.complete &= value("NoNewPrivs:") == Some("1");
     observed.note("system calls filtered", value("Seccomp:") == Some("2"));
     let sealed = statvfs("/").is_ok_and(|root| root.f_flag.contains(StatVfsMountFlags::RDONLY));
     observed.note("a read-only root", sealed);

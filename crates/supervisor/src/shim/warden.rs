@@ -1,5 +1,7 @@
 //! The loop above a program, for shims and keepers alike: output, verbs, signals, the end.
 
+mod ending;
+
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
@@ -13,7 +15,7 @@ use plimsoll_stdx::clock::unix_ms;
 use plimsoll_stdx::fs::read_bounded;
 use plimsoll_stdx::net::frame::{self, FrameError};
 use plimsoll_stdx::net::{handover, unix};
-use plimsoll_stdx::process::{self, ProcessId, boot_id};
+use plimsoll_stdx::process::{ProcessId, boot_id};
 use plimsoll_stdx::random;
 use plimsoll_store::state::{self, MAX_LEN};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -27,18 +29,16 @@ use super::output::{Flow, Output};
 use super::serve::{Wish, serve, serve_door};
 use super::sys::{Reaped, Signals, reap};
 use super::word::{release_stdio, say};
-use super::{MOUNT_POINT, Started, door, group, memory};
-use crate::order::{Root, StopSignal};
+use super::{MOUNT_POINT, Started, door, memory};
+use crate::order::StopSignal;
 use crate::record::{
-    EXIT_FILE, EXIT_FORMAT, ExitReason, ExitRecord, PROTOCOL, Program, SHIM_FILE, SHIM_FORMAT,
-    SPEC_FILE, SPEC_FORMAT, ShimRecord, Spec, socket_name,
+    ExitReason, PROTOCOL, Program, SHIM_FILE, SHIM_FORMAT, SPEC_FILE, SPEC_FORMAT, ShimRecord,
+    Spec, socket_name,
 };
 use crate::secrets::Secrets;
 
 /// How often old output is looked at, and the longest sleep.
 const LOOK_EVERY: Duration = Duration::from_mins(1);
-/// How long descendants may take to die of SIGKILL, and their output to arrive.
-const TIDY_WITHIN: Duration = Duration::from_secs(5);
 /// The wait before a keeper starts its program again: at once at first, so that a gateway is back within 200 ms.
 const RESPAWN: Backoff = Backoff {
     base_ms: 50,
@@ -418,75 +418,6 @@ impl Warden {
         if self.looked.elapsed() >= LOOK_EVERY {
             self.looked = now;
             self.output.expire();
-        }
-    }
-
-    /// Kills what the program left behind, and takes the last of its output.
-    fn tidy(&mut self) {
-        let deadline = Instant::now() + TIDY_WITHIN;
-        let own = std::process::id();
-        let mut killed: Vec<ProcessId> = Vec::new();
-        loop {
-            let left = process::descendants(own).unwrap_or_default();
-            if left.is_empty() || Instant::now() > deadline {
-                break;
-            }
-            for process in left {
-                let _ = process.signal(Signal::KILL);
-                if !killed.contains(&process) {
-                    killed.push(process);
-                }
-            }
-            self.take_output();
-            std::thread::sleep(Duration::from_millis(1));
-            while let Some(reaped) = reap() {
-                self.used = (
-                    self.used.0.max(reaped.max_rss_bytes),
-                    self.used.1 + reaped.cpu_ms,
-                );
-            }
-        }
-        self.killed_descendants += u32::try_from(killed.len()).unwrap_or(u32::MAX);
-        // With every writer dead the pipes end.
-        while self
-            .child
-            .as_ref()
-            .is_some_and(|child| !child.sources.is_empty())
-            && Instant::now() < deadline
-        {
-            self.take_output();
-        }
-    }
-
-    fn finish(mut self) -> Result<(), WardenError> {
-        self.tidy();
-        self.remove_secrets();
-        group::remove(&self.spec.token);
-        self.containment.iter().for_each(Containment::remove);
-        let exit = ExitRecord {
-            instance: self.spec.instance(),
-            reason: self.end.take().unwrap_or(ExitReason::Unknown),
-            at_ms: unix_ms(SystemTime::now()),
-            max_rss_bytes: self.used.0,
-            cpu_ms: self.used.1,
-            killed_descendants: self.killed_descendants,
-            lost_lines: self.output.lost,
-        };
-        let saved = state::save(&self.dir.join(EXIT_FILE), EXIT_FORMAT, &exit).map_err(text);
-        door::close(&self.spec);
-        // A socket that is left is replaced by the next start.
-        let _ = std::fs::remove_file(self.dir.join(socket_name(self.spec.order.kind)));
-        saved
-    }
-
-    /// On the host's tree the secrets lie in a folder of the process alone; elsewhere they went with its root.
-    fn remove_secrets(&self) {
-        if self.spec.order.root == Root::Host && !self.secrets.files.is_empty() {
-            let dir = Path::new(&self.spec.order.secrets_dir);
-            for name in self.secrets.files.keys() {
-                let _ = std::fs::remove_file(dir.join(name));
-            }
-            let _ = std::fs::remove_dir(dir);
         }
     }
 }

@@ -1,0 +1,98 @@
+//! The tree of an image.
+
+use std::path::{Path, PathBuf};
+
+use super::*;
+use plimsoll_bundle::Digest;
+use plimsoll_supervisor::order::{Bind, ImageRoot};
+
+/// An image's tree: the system by a bind, and only some of the places that are mounted on.
+fn image(env: &Env, folders: &[&str]) -> Root {
+    let rootfs = env.dir.path().join("rootfs");
+    std::fs::create_dir(&rootfs).unwrap();
+    for folder in folders {
+        std::fs::create_dir_all(rootfs.join(folder)).unwrap();
+    }
+    for link in ["bin", "lib", "lib64"] {
+        std::os::unix::fs::symlink(format!("usr/{link}"), rootfs.join(link)).unwrap();
+    }
+    std::fs::create_dir_all(rootfs.join("etc")).unwrap();
+    plimsoll_stdx::fs::write_atomic_mode(&rootfs.join("etc/release"), b"image", 0o444).unwrap();
+    // A link that leads out, where something is mounted: it must not be followed out of the image.
+    std::os::unix::fs::symlink("/outside", rootfs.join("volume")).unwrap();
+    std::fs::create_dir_all(rootfs.join("outside")).unwrap();
+    Root::Image(ImageRoot {
+        rootfs,
+        digest: Digest::of(b"image"),
+    })
+}
+
+async fn look_into(folders: &[&str]) {
+    let mut env = Env::new();
+    let volume = env.dir.path().join("data");
+    std::fs::create_dir(&volume).unwrap();
+    std::os::unix::fs::chown(&volume, Some(2_100_001_001), Some(2_100_001_001)).unwrap();
+    let mut order = contained(
+        "look",
+        &["look", "/", "/etc/release", "/etc/hosts", "/tmp", "/volume"],
+    );
+    for inside in ["/outside", "/run/secrets/key", "/run/needs/db", "/root"] {
+        order.command.push(inside.into());
+    }
+    order.kind = Kind::Job;
+    order.root = image(&env, folders);
+    order.limits.memory_bytes = 64 << 20;
+    let needs = env.dir.path().join("needs");
+    std::fs::create_dir(&needs).unwrap();
+    for (source, target, writable) in [
+        (PathBuf::from("/usr"), "/usr", false),
+        (volume.clone(), "/volume", true),
+        (needs, "/run/needs/db", false),
+    ] {
+        order.binds.push(Bind {
+            source,
+            target: target.into(),
+            writable,
+        });
+    }
+    env.secrets.files.insert("key".into(), "s3cret".into());
+    let (supervisor, _) = env.open().await;
+    let exit = supervisor.run_job(order, SOON).await.unwrap();
+    assert!(exit.is_success(), "{exit:?}");
+    let lines: Vec<String> = exit.output.into_iter().map(|line| line.text).collect();
+    let line = |start: &str| {
+        let found = lines
+            .iter()
+            .find(|line| line.split(' ').next() == Some(start));
+        found
+            .unwrap_or_else(|| panic!("{start}: {lines:#?}"))
+            .clone()
+    };
+    assert!(line("/").ends_with("write=false"));
+    assert!(line("/etc/release").contains("read=Some(\"image\")"));
+    assert!(line("/etc/hosts").contains("127.0.0.1 localhost"));
+    assert!(line("/tmp").ends_with("write=true"));
+    assert!(line("/volume").ends_with("write=true"));
+    assert!(line("/outside").contains("seen=true"));
+    assert!(line("/run/secrets/key").contains("read=Some(\"s3cret\")"));
+    assert!(line("/run/needs/db").contains("seen=true"));
+    assert!(line("/root").contains("seen=false"));
+    assert_eq!(line("CapEff:"), "CapEff: 0000000000000000");
+    assert_eq!(line("leaks"), "leaks false");
+    assert!(volume.join("probe").exists());
+    assert!(!Path::new("/outside").exists());
+}
+
+#[tokio::test]
+async fn an_images_tree_is_shown_read_only_and_its_links_lead_nowhere_else() {
+    if possible() {
+        look_into(&["proc", "dev", "tmp", "run", "usr", "app"]).await;
+    }
+}
+
+#[tokio::test]
+async fn an_image_without_the_places_that_are_mounted_on_is_completed() {
+    if possible() {
+        look_into(&[]).await;
+    }
+}
