@@ -18,7 +18,7 @@ use plimsoll_image::layer::Compression;
 use plimsoll_image::oci::{Layout, Platform};
 use plimsoll_image::recipe::{CargoRecipe, FolderRecipe};
 use plimsoll_image::sbom::Provenance;
-use plimsoll_image::service::{self, Artefact};
+use plimsoll_image::service::{self, Artefact, Server};
 use plimsoll_image::{ArtefactStore, Built, ImagePlan, Recipe, assemble, build, diff};
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -107,12 +107,17 @@ fn cargo(
     )
 }
 
-fn site(state: &Path, dir: &Path, server: Option<PathBuf>) -> Result<()> {
+fn site(state: &Path, dir: &Path, program: Option<PathBuf>) -> Result<()> {
     let recipe = Recipe::Folder(FolderRecipe {
         dir: dir.canonicalize()?,
         run: vec![],
         out: ".".into(),
         is_static: true,
+    });
+    let server = program.map(|program| Server {
+        program,
+        arguments: vec!["--spa".into(), "index.html".into()],
+        port: 8080,
     });
     let (store, built) = make(state, &recipe, "site")?;
     let tree = store.tree(&built.digest).ok_or("the artefact vanished")?;

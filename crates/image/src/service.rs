@@ -31,6 +31,17 @@ pub struct Artefact<'a> {
     pub tree: &'a Tree,
 }
 
+/// The program that serves a front end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// A static program of this machine.
+    pub program: PathBuf,
+    /// Its arguments: `--spa index.html`.
+    pub arguments: Vec<String>,
+    /// The TCP port on which it listens.
+    pub port: u16,
+}
+
 /// The image of a program of a Cargo workspace: our base, its other files, the program `bin` as `/app/<bin>`.
 pub fn cargo(
     name: &str,
@@ -88,15 +99,35 @@ pub fn command(
     Ok(plan)
 }
 
-/// The image of a front end: its files with their compressed siblings as `/srv`, and, with a `server` (a static
-/// program), our base and that program. Without one it is a package of files for a gateway to serve.
+/// The image of a front end: its files with their compressed siblings as `/srv`, and, with a `server`, our base and
+/// that program. Without one it is a package of files for a gateway to serve.
 pub fn site(
     name: &str,
     platform: Platform,
     artefact: Artefact<'_>,
-    server: Option<PathBuf>,
+    server: Option<Server>,
 ) -> Result<ImagePlan, ImageError> {
+    let files = site_files(artefact)?;
+    let Some(server) = server else {
+        let mut plan = ImagePlan::new(name, platform, Base::Nothing);
+        SITE.clone_into(&mut plan.settings.working_dir);
+        plan.layers = vec![files];
+        return Ok(plan);
+    };
+    let mut program = Layer::new("server", Parents::All);
+    program.put(SERVER, Content::Program(Source::Path(server.program)))?;
+    let mut plan = ImagePlan::new(name, platform, Base::Own);
+    SITE.clone_into(&mut plan.settings.working_dir);
+    plan.layers = vec![program, files];
+    plan.settings.run = vec![SERVER.to_owned()];
+    plan.settings.run.extend(server.arguments);
+    plan.settings.ports.insert(server.port);
+    Ok(plan)
+}
+
+fn site_files(artefact: Artefact<'_>) -> Result<Layer, ImageError> {
     let mut files = Layer::new("files", Parents::All);
+    files.put(SETTINGS, Content::File(Source::Bytes(b"{}".to_vec())))?;
     for file in &artefact.tree.files {
         let path = format!("{SITE}/{}", file.path);
         // Siblings of settings that are made at start-up would be stale.
@@ -107,29 +138,7 @@ pub fn site(
             files.put(&path, content(artefact.dir, file))?;
         }
     }
-    if !artefact
-        .tree
-        .files
-        .iter()
-        .any(|file| format!("{SITE}/{}", file.path) == SETTINGS)
-    {
-        files.put(SETTINGS, Content::File(Source::Bytes(b"{}".to_vec())))?;
-    }
-    let base = if server.is_some() {
-        Base::Own
-    } else {
-        Base::Nothing
-    };
-    let mut plan = ImagePlan::new(name, platform, base);
-    SITE.clone_into(&mut plan.settings.working_dir);
-    if let Some(server) = server {
-        let mut layer = Layer::new("server", Parents::All);
-        layer.put(SERVER, Content::Program(Source::Path(server)))?;
-        plan.layers.push(layer);
-        plan.settings.run = vec![SERVER.to_owned()];
-    }
-    plan.layers.push(files);
-    Ok(plan)
+    Ok(files)
 }
 
 /// The refusal of a service that is a Dockerfile; its advice names the ways forward.

@@ -423,20 +423,19 @@ fn a_front_end_is_its_files_and_settings_are_not_in_it() {
         ]
     );
 
-    let with_server = service::site(
-        "app/web",
-        machine(),
-        artefact,
-        Some(server.path().join("server")),
-    )
-    .unwrap();
+    let server = service::Server {
+        program: server.path().join("server"),
+        arguments: vec!["--spa".into(), "index.html".into()],
+        port: 8080,
+    };
+    let with_server = service::site("app/web", machine(), artefact, Some(server)).unwrap();
     let whole = assemble("web", &with_server, &layout).unwrap();
     let whats: Vec<&str> = whole.layers.iter().map(|layer| &*layer.what).collect();
     assert_eq!(whats, ["base", "server", "files"]);
     assert_eq!(whole.layers[2].diff_id, bare.layers[0].diff_id);
     assert_eq!(
         config_of(&layout, &whole.descriptor).config.entrypoint,
-        [service::SERVER]
+        [service::SERVER, "--spa", "index.html"]
     );
 }
 

@@ -31,7 +31,10 @@ pub(crate) fn compile(
         Stream::Err => listen(line),
     };
     let mut env = target.env();
-    env.push(("CARGO_ENCODED_RUSTFLAGS".to_owned(), flags(&metadata)));
+    env.push((
+        "CARGO_ENCODED_RUSTFLAGS".to_owned(),
+        flags(&metadata, target),
+    ));
     tool::run(&command(recipe, target), dir, &env, &mut on_line, stop)?;
     let executable = executable.ok_or_else(|| BuildError::NoOutput {
         dir: dir.clone(),
@@ -79,8 +82,11 @@ fn command(recipe: &CargoRecipe, target: &Target) -> Vec<String> {
 
 /// A static program runs in an empty image and behind any root; without this machine's paths it is the same from
 /// every folder. They are the same from build to build, so Cargo's target folder stays warm.
-fn flags(metadata: &Metadata) -> OsString {
+fn flags(metadata: &Metadata, target: &Target) -> OsString {
     let mut flags = OsString::from("-C\u{1f}target-feature=+crt-static");
+    if target.packs_relocations() {
+        flags.push("\u{1f}-C\u{1f}link-arg=-Wl,-z,pack-relative-relocs");
+    }
     for (prefix, name) in metadata.remap() {
         flags.push("\u{1f}--remap-path-prefix=");
         flags.push(prefix);

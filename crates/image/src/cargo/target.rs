@@ -85,6 +85,16 @@ impl Target {
         ]
     }
 
+    /// Whether programs for it can relocate themselves from packed tables (`DT_RELR`), a twentieth of the plain ones:
+    /// that is 3 % of a program. A static program is relocated by the glibc inside it, which can since version 2.36;
+    /// which glibc another machine's cross compiler brings is not known.
+    pub(crate) fn packs_relocations(&self) -> bool {
+        let argv = ["getconf", "GNU_LIBC_VERSION"].map(str::to_owned);
+        self.linker.is_none()
+            && tool::capture(&argv, Path::new("/"), &|| false)
+                .is_ok_and(|out| is_at_least_2_36(&String::from_utf8_lossy(&out)))
+    }
+
     fn has_std(&self) -> Result<bool, BuildError> {
         let argv = [
             "rustc",
@@ -108,6 +118,20 @@ impl Target {
     }
 }
 
+/// Reads `glibc 2.36`.
+fn is_at_least_2_36(text: &str) -> bool {
+    let version = text
+        .trim()
+        .strip_prefix("glibc ")
+        .and_then(|version| version.split_once('.'));
+    let Some((Ok(major), Ok(minor))) =
+        version.map(|(major, minor)| (major.parse::<u32>(), minor.parse::<u32>()))
+    else {
+        return false;
+    };
+    (major, minor) >= (2, 36)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +147,20 @@ mod tests {
             error.to_string().contains("pdp11") && error.to_string().contains("aarch64"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn only_a_glibc_that_can_unpack_its_relocations_gets_packed_ones() {
+        for (text, expected) in [
+            ("glibc 2.36\n", true),
+            ("glibc 2.41", true),
+            ("glibc 3.0", true),
+            ("glibc 2.35", false),
+            ("musl", false),
+            ("", false),
+        ] {
+            assert_eq!(is_at_least_2_36(text), expected, "{text}");
+        }
     }
 
     #[test]

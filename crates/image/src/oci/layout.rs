@@ -246,19 +246,40 @@ impl Layout {
             found: "none".to_owned(),
             place: "the manifest to attach".to_owned(),
         })?;
+        let attached = self.attach_all(&subject.digest, std::slice::from_ref(artefact))?;
+        attached.into_iter().next().ok_or_else(|| OciError::NoBlob {
+            digest: subject.digest.clone(),
+            layout: self.root.clone(),
+        })
+    }
+
+    /// [`Self::attach`] for several artefacts about the image `subject`, with one change of the list.
+    pub fn attach_all(
+        &self,
+        subject: &Digest,
+        artefacts: &[Manifest],
+    ) -> Result<Vec<Descriptor>, OciError> {
+        let mut attached = Vec::new();
         self.put(media::EMPTY, Manifest::EMPTY)?;
-        let mut blob = self.put_json(media::MANIFEST, artefact)?;
-        blob.artifact_type.clone_from(&artefact.artifact_type);
-        blob.annotations.clone_from(&artefact.annotations);
+        for artefact in artefacts {
+            let mut blob = self.put_json(media::MANIFEST, artefact)?;
+            blob.artifact_type.clone_from(&artefact.artifact_type);
+            blob.annotations.clone_from(&artefact.annotations);
+            attached.push(blob);
+        }
         let _lock = self.lock()?;
-        let mut referrers = self.referrers(&subject.digest)?;
+        let mut referrers = self.referrers(subject)?;
         // An image has one of each kind: a new bill of materials takes the place of the old one.
-        referrers.retain(|one| one.artifact_type != blob.artifact_type);
-        referrers.push(blob.clone());
+        referrers.retain(|old| {
+            attached
+                .iter()
+                .all(|new| new.artifact_type != old.artifact_type)
+        });
+        referrers.extend(attached.iter().cloned());
         referrers.sort_by(|a, b| a.artifact_type.cmp(&b.artifact_type));
         let list = self.put_json(media::INDEX, &Index::new(referrers))?;
-        self.name(&referrers_name(&subject.digest), &list)?;
-        Ok(blob)
+        self.name(&referrers_name(subject), &list)?;
+        Ok(attached)
     }
 
     /// The artefacts about the image with this digest.

@@ -11,8 +11,6 @@ pub mod spdx;
 
 pub use provenance::Provenance;
 
-use serde::Serialize;
-
 use crate::assemble::{ImageError, ImagePlan};
 use crate::oci::{Descriptor, Layout, Manifest};
 use crate::package::Package;
@@ -37,8 +35,8 @@ pub struct Subject<'a> {
     pub epoch: u64,
 }
 
-/// Writes the papers of the plan's image, made of `packages`, into the layout and attaches them to it. Without packages there are no
-/// bills, without provenance no statement.
+/// Writes the papers of the plan's image, made of `packages`, into the layout and attaches them to it. Without
+/// packages there are no bills, without provenance no statement.
 pub(crate) fn attach(
     plan: &ImagePlan,
     packages: &[Package],
@@ -52,29 +50,22 @@ pub(crate) fn attach(
         packages,
         epoch: plan.epoch,
     };
+    let mut documents = Vec::new();
     if !packages.is_empty() {
-        attach_one(CYCLONEDX, &cyclonedx::document(&subject), &image, layout)?;
-        attach_one(SPDX, &spdx::document(&subject), &image, layout)?;
+        documents.push((CYCLONEDX, cyclonedx::document(&subject)));
+        documents.push((SPDX, spdx::document(&subject)));
     }
     if let Some(provenance) = &plan.provenance {
-        attach_one(
-            IN_TOTO,
-            &provenance::statement(&subject, provenance),
-            &image,
-            layout,
-        )?;
+        documents.push((IN_TOTO, provenance::statement(&subject, provenance)));
     }
-    Ok(())
-}
-
-fn attach_one(
-    kind: &str,
-    document: &impl Serialize,
-    image: &Descriptor,
-    layout: &Layout,
-) -> Result<(), ImageError> {
-    let blob = layout.put_json(kind, document)?;
-    layout.attach(&Manifest::artefact(kind, blob, image.clone()))?;
+    let mut artefacts = Vec::new();
+    for (kind, document) in documents {
+        let blob = layout.put_json(kind, &document)?;
+        artefacts.push(Manifest::artefact(kind, blob, image.clone()));
+    }
+    if !artefacts.is_empty() {
+        layout.attach_all(&image.digest, &artefacts)?;
+    }
     Ok(())
 }
 
