@@ -42,8 +42,8 @@ pub(crate) enum Version {
     Two,
 }
 
-/// One mounted hierarchy with controllers that we use. The one of version 2 is listed without any, too: its groups
-/// can still be used to find processes.
+/// One mounted hierarchy with controllers that we use. Where there is none, the one of version 2 is listed without any:
+/// its groups can still be used to find processes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Place {
     pub(crate) version: Version,
@@ -74,6 +74,10 @@ impl Hierarchies {
             if used && !known {
                 places.push(place);
             }
+        }
+        // Members are found in any of them; one without a limit is worth its folders only where it is the only one.
+        if places.iter().any(|place| !place.controllers.is_empty()) {
+            places.retain(|place| !place.controllers.is_empty());
         }
         Self(places)
     }

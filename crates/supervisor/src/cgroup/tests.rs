@@ -120,7 +120,7 @@ fn controllers_are_found_alone_together_and_in_the_second_version() {
         Some("/sys/fs/cgroup/memory/plimsoll/a/b".into())
     );
     assert_eq!(dir(Controller::Pids), None);
-    assert_eq!(group.dirs.len(), 3);
+    assert_eq!(group.dirs.len(), 2);
 }
 
 #[test]

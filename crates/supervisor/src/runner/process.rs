@@ -17,7 +17,7 @@ use plimsoll_stdx::process::{boot_id, raw};
 use plimsoll_stdx::usage;
 use plimsoll_store::state::{self, MAX_LEN};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Signal, WaitOptions, waitpid};
+use rustix::process::{PidfdFlags, Signal, WaitOptions, pidfd_open, waitpid};
 
 use super::ports::{self, Ports};
 use super::{Found, Prepared, Runner, RunnerError, Running, Stats, leftovers};
@@ -186,9 +186,8 @@ impl Runner for ProcessRunner {
         let mut child = self.launch(&prepared)?;
         let started = converse(&mut child, secrets);
         let outcome = match started {
-            Ok(Started::Running(record)) => match record.shim.open() {
-                Ok(Some(handle)) => Ok((*record, handle)),
-                Ok(None) => Err(RunnerError::NotStarted("its shim died at once".to_owned())),
+            Ok(Started::Running(record)) => match handle(&child) {
+                Ok(handle) => Ok((*record, handle)),
                 Err(error) => Err(io_error("watch the shim")(error)),
             },
             Ok(Started::Failed { reason }) => Err(RunnerError::NotStarted(reason)),
@@ -335,6 +334,12 @@ impl Runner for ProcessRunner {
     fn record(&self, running: &Running) -> Result<ShimRecord, RunnerError> {
         Ok(state::load(&running.dir.join(SHIM_FILE), SHIM_FORMAT)?)
     }
+}
+
+/// A handle of a child, also of one that has ended already: until it is waited for, its number is nobody else's.
+fn handle(child: &Child) -> io::Result<OwnedFd> {
+    let pid = raw(child.id()).ok_or(io::ErrorKind::NotFound)?;
+    Ok(pidfd_open(pid, PidfdFlags::empty())?)
 }
 
 /// Hands over the secrets and waits for the word.

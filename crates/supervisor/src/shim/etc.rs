@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use plimsoll_stdx::fs::{read_bounded, write_atomic_mode};
+use plimsoll_stdx::fs::read_bounded;
 use rustix::mount::MountFlags;
 
+use super::keep::put;
 use super::mounts::{bind, failed};
 use super::root::readable;
 use super::users;
@@ -79,5 +80,5 @@ pub(super) fn build(order: &Order, etc: &Path) -> Result<(), String> {
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {
-    write_atomic_mode(path, bytes, 0o444).map_err(|error| error.to_string())
+    put(path, bytes, 0o444)
 }

@@ -7,13 +7,13 @@ use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use plimsoll_stdx::fs::write_atomic_mode;
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use rustix::mount::{
     MountFlags, MoveMountFlags, OpenTreeFlags, mount, mount_bind, move_mount, open_tree,
 };
 
 use super::etc::HOSTS;
+use super::keep::put;
 use super::mounts::{failed, remount, seal, tmpfs};
 use super::root::{ROOT_MIB, bind_order, folder, inside, make_private, private, switch};
 use crate::order::{Bind, ImageRoot, Order};
@@ -64,7 +64,7 @@ fn staged(order: &Order, stage: &Path) -> Result<Vec<(PathBuf, PathBuf)>, String
         .map(|name| (stage.join(name), Path::new("/").join(name)))
         .collect();
     let hosts = stage.join("hosts");
-    write_atomic_mode(&hosts, HOSTS.as_bytes(), 0o444).map_err(|error| error.to_string())?;
+    put(&hosts, HOSTS.as_bytes(), 0o444)?;
     mount_bind(&hosts, &hosts).map_err(failed("bind", &hosts))?;
     seal(&hosts)?;
     moved.push((hosts, PathBuf::from("/etc/hosts")));
@@ -151,5 +151,5 @@ fn place_for(tree: &OwnedFd, path: &Path) -> Result<(), String> {
     if let Some(parent) = path.parent() {
         folder(parent)?;
     }
-    File::create(path).map(drop).map_err(failed("create", path))
+    put(path, b"", 0o444)
 }

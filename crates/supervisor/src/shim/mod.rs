@@ -13,7 +13,7 @@
 //! `space` and `loopback` (what the shim makes and enters for a contained program), `init` (the second stage), `root`, `etc`, `image`, `masks`, `confine` and
 //! `group` (what it applies), `contain`, `users`, `seccomp` and `observed` (what it applies to a contained program),
 //! `pid1` (what it becomes above one), `output` (captured lines), `serve` and `door` (the verbs), `word` (what
-//! the supervisor hears), `sys` (the system calls that need `unsafe`).
+//! the supervisor hears), `keep` (what is written down), `sys` (the system calls that need `unsafe`).
 
 mod child;
 mod confine;
@@ -25,6 +25,7 @@ pub(crate) mod group;
 pub(crate) mod handoff;
 mod image;
 mod init;
+mod keep;
 pub(crate) mod launch;
 mod loopback;
 mod masks;

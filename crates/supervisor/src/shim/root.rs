@@ -6,7 +6,6 @@
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
-use plimsoll_stdx::fs::write_atomic_mode;
 use rustix::mount::{
     MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind_recursive, mount_change,
     mount_move, unmount,
@@ -14,6 +13,7 @@ use rustix::mount::{
 use rustix::process::{chdir, chroot, getegid, geteuid, pivot_root};
 use rustix::thread::UnshareFlags;
 
+use super::keep::put;
 use super::mounts::{bind, bind_file, failed, seal, tmpfs};
 use super::{TOKEN_FILE, etc, masks, sys, users};
 use crate::order::{Bind, Isolation, Order};
@@ -103,7 +103,7 @@ pub(super) fn private(order: &Order, token: &str, root: &Path) -> Result<(), Str
     if let Some(parent) = token_file.parent() {
         folder(parent)?;
     }
-    write_atomic_mode(&token_file, token.as_bytes(), 0o444).map_err(|error| error.to_string())
+    put(&token_file, token.as_bytes(), 0o444)
 }
 
 /// `path` of the new tree, below `root`. Refused where it could lead out.

@@ -24,6 +24,7 @@ use rustix::process::{Signal, set_child_subreaper, setsid};
 use super::child::Child;
 use super::containment::Containment;
 use super::handoff::{Entered, Handoff, Run, Tie};
+use super::keep::keep;
 use super::launch::launch;
 use super::output::{Flow, Output};
 use super::serve::{Wish, serve, serve_door};
@@ -233,7 +234,7 @@ impl Warden {
     }
 
     fn save_record(&self) -> Result<(), WardenError> {
-        state::save(&self.dir.join(SHIM_FILE), SHIM_FORMAT, &self.record).map_err(text)
+        keep(&self.dir.join(SHIM_FILE), SHIM_FORMAT, &self.record)
     }
 
     fn wait(&self) {

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use plimsoll_stdx::clock::unix_ms;
 use plimsoll_stdx::process::{self, ProcessId};
-use plimsoll_store::state;
 use rustix::process::Signal;
 
 use super::super::containment::Containment;
+use super::super::keep::keep;
 use super::super::sys::reap;
 use super::super::{door, group};
-use super::{Warden, WardenError, text};
+use super::{Warden, WardenError};
 use crate::order::Root;
 use crate::record::{EXIT_FILE, EXIT_FORMAT, ExitReason, ExitRecord, socket_name};
 
@@ -79,7 +79,7 @@ impl Warden {
             killed_descendants: self.killed_descendants,
             lost_lines: self.output.lost,
         };
-        let saved = state::save(&self.dir.join(EXIT_FILE), EXIT_FORMAT, &exit).map_err(text);
+        let saved = keep(&self.dir.join(EXIT_FILE), EXIT_FORMAT, &exit);
         door::close(&self.spec);
         // A socket that is left is replaced by the next start.
         let _ = std::fs::remove_file(self.dir.join(socket_name(self.spec.order.kind)));

@@ -1,0 +1,52 @@
+//! Documents for as long as this machine runs.
+
+use std::fs::{OpenOptions, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use plimsoll_stdx::fs::PRIVATE_FILE;
+use plimsoll_store::state::{self, Format};
+use serde::Serialize;
+
+/// Replaces the document at `path` at once for every reader, and not for a power cut: what a shim says of its
+/// processes says nothing after a boot, and waiting for the disk costs a third of a start. What a power cut leaves is
+/// the old document, the new one, or none that can be read, and each is taken for what it is.
+pub(super) fn keep(path: &Path, format: Format, body: &impl Serialize) -> Result<(), String> {
+    let bytes = state::encode(format, body).map_err(|error| error.to_string())?;
+    put(path, &bytes, PRIVATE_FILE)
+}
+
+/// As [`keep`], of any bytes.
+pub(super) fn put(path: &Path, bytes: &[u8], mode: u32) -> Result<(), String> {
+    let fresh = path.with_extension("new");
+    let written = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(mode)
+        .open(&fresh)
+        .and_then(|mut file| {
+            // The mode at creation is cut by the umask.
+            file.set_permissions(Permissions::from_mode(mode))?;
+            file.write_all(bytes)
+        })
+        .and_then(|()| std::fs::rename(&fresh, path));
+    written.map_err(|error| format!("cannot write {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_document_is_replaced_whole_and_leaves_nothing_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.json");
+        for text in ["longer text", "short"] {
+            put(&path, text.as_bytes(), PRIVATE_FILE).unwrap();
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+        }
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+}
