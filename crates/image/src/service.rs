@@ -75,7 +75,7 @@ pub fn command(
     base: Base,
 ) -> Result<ImagePlan, ImageError> {
     let parents = match &base {
-        Base::Nothing | Base::Own => Parents::All,
+        Base::Nothing | Base::Own | Base::Bare => Parents::All,
         Base::Image { .. } => Parents::Own,
     };
     let (mut dependencies, mut app) = (
@@ -99,8 +99,8 @@ pub fn command(
     Ok(plan)
 }
 
-/// The image of a front end: its files with their compressed siblings as `/srv`, and, with a `server`, our base and
-/// that program. Without one it is a package of files for a gateway to serve.
+/// The image of a front end: its files with their compressed siblings as `/srv`, and, with a `server`, our bare
+/// base and that program (it calls nobody, so it needs no certificates). Without one it is a package of files for a gateway to serve.
 pub fn site(
     name: &str,
     platform: Platform,
@@ -116,7 +116,7 @@ pub fn site(
     };
     let mut program = Layer::new("server", Parents::All);
     program.put(SERVER, Content::Program(Source::Path(server.program)))?;
-    let mut plan = ImagePlan::new(name, platform, Base::Own);
+    let mut plan = ImagePlan::new(name, platform, Base::Bare);
     SITE.clone_into(&mut plan.settings.working_dir);
     plan.layers = vec![program, files];
     plan.settings.run = vec![SERVER.to_owned()];

@@ -6,7 +6,7 @@ use plimsoll_bundle::Digest;
 
 use super::{Base, ImageError, ImagePlan};
 use crate::diff::packages;
-use crate::layer::{self, BuiltLayer};
+use crate::layer::{self, BuiltLayer, Layer};
 use crate::oci::{
     Descriptor, History, ImageConfig, Index, Layout, MAX_DOCUMENT, Manifest, OciError, Platform,
     RuntimeConfig, media,
@@ -35,18 +35,10 @@ pub(super) fn lay(plan: &ImagePlan, layout: &Layout) -> Result<Ground, ImageErro
     match &plan.base {
         Base::Nothing => Ok(Ground::default()),
         Base::Own => {
-            let base = layer::base::layer()?;
-            let built = layer::write(&base, layout, plan.compression, plan.epoch)?;
             let env = format!("SSL_CERT_FILE={}", layer::base::CA_BUNDLE);
-            Ok(Ground {
-                layers: vec![built],
-                config: RuntimeConfig {
-                    env: vec![env],
-                    ..RuntimeConfig::default()
-                },
-                ..Ground::default()
-            })
+            own(&layer::base::layer()?, vec![env], plan, layout)
         }
+        Base::Bare => own(&layer::base::bare()?, Vec::new(), plan, layout),
         Base::Image {
             layout: from,
             reference,
@@ -57,6 +49,22 @@ pub(super) fn lay(plan: &ImagePlan, layout: &Layout) -> Result<Ground, ImageErro
             Ok(ground)
         }
     }
+}
+
+fn own(
+    base: &Layer,
+    env: Vec<String>,
+    plan: &ImagePlan,
+    layout: &Layout,
+) -> Result<Ground, ImageError> {
+    Ok(Ground {
+        layers: vec![layer::write(base, layout, plan.compression, plan.epoch)?],
+        config: RuntimeConfig {
+            env,
+            ..RuntimeConfig::default()
+        },
+        ..Ground::default()
+    })
 }
 
 /// An image in a layout, for one machine.

@@ -46,6 +46,8 @@ pub enum Base {
     Nothing,
     /// Our own base layer (certificates, user names, mount points), for static programs.
     Own,
+    /// The same without certificates, for static programs that call nobody.
+    Bare,
     /// An image that somebody else built: its layers are taken over as they are.
     Image {
         /// The folder of an OCI layout.
