@@ -111,15 +111,16 @@ fn parse(text: &str) -> Result<Reference, &'static str> {
         Some((repository, tag)) => (repository, Some(tag)),
         None => (rest, None),
     };
-    ensure_repository(repository)?;
     if let Some(tag) = tag {
         ensure_tag(tag)?;
     }
     let is_bare = registry == DEFAULT_REGISTRY && !repository.contains('/');
     let folder = if is_bare { DEFAULT_FOLDER } else { "" };
+    let repository = format!("{folder}{repository}");
+    ensure_repository(&repository)?;
     Ok(Reference {
         registry: registry.to_owned(),
-        repository: format!("{folder}{repository}"),
+        repository,
         tag: tag.map(str::to_owned),
         digest,
     })
@@ -273,6 +274,8 @@ mod tests {
             "../a",
             "x.y/../a",
             "user@x.y/a",
+            // Short enough by itself, and not with the folder that the default registry puts it in.
+            &"a".repeat(250),
         ] {
             assert!(text.parse::<Reference>().is_err(), "{text}");
         }
