@@ -67,6 +67,7 @@ fn contained(run: &Run, outside: &Outside, talk: &mut UnixStream) -> Result<(), 
     super::sys::unblock_signals().map_err(|error| error.to_string())?;
     let _ = setsid();
     let null = null()?;
+    super::sys::close_on_exec().map_err(|error| error.to_string())?;
     let applied = contain::hold(run, outside, &*talk)?;
     rustix::stdio::dup2_stdin(null.as_fd()).map_err(|error| error.to_string())?;
     say(talk, &Report::Applied(applied))

@@ -9,11 +9,12 @@
 //! A contained program has process 1 of its own namespace between the two: the second stage stays, as `pid1`, and
 //! executes the program in a child. The shim itself lives in the program's network, whose sockets it hands out.
 //!
-//! Reading order: `warden` (the loop), `child` (the program that it stands above), `launch` and `handoff` (starting the second stage), `containment`,
-//! `space` and `loopback` (what the shim makes and enters for a contained program), `init` (the second stage), `root`, `etc`, `image`, `masks`, `confine` and
-//! `group` (what it applies), `contain`, `users`, `seccomp` and `observed` (what it applies to a contained program),
-//! `pid1` (what it becomes above one), `output` (captured lines), `serve` and `door` (the verbs), `word` (what
-//! the supervisor hears), `keep` (what is written down), `sys` (the system calls that need `unsafe`).
+//! Reading order: `warden` (the loop), `child` (the program that it stands above), `launch` and `handoff` (starting
+//! the second stage), `containment`, `space` and `loopback` (what the shim makes and enters for a contained program),
+//! `init` (the second stage), `root`, `etc`, `image`, `masks`, `confine` and `group` (what it applies), `contain`,
+//! `users`, `seccomp` and `observed` (what it applies to a contained program), `pid1` (what it becomes above one),
+//! `output` (captured lines), `serve` and `door` (the verbs), `word` (what the supervisor hears), `keep` (what is
+//! written down), `sys` (the system calls that need `unsafe`).
 
 mod child;
 mod confine;

@@ -1,7 +1,7 @@
 //! A file tree of its own, in a mount namespace of its own.
 //!
-//! `/usr` of this machine read-only, an own small `/etc`, `/proc`, a small `/dev`, a private `/tmp`, a private tmpfs for
-//! secrets, and what the orders bind. Everything else of this machine is not there.
+//! `/usr` of this machine read-only, an own small `/etc`, `/proc`, a small `/dev`, a private `/tmp`, a private tmpfs
+//! for secrets, and what the orders bind. Everything else of this machine is not there.
 
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};

@@ -1,8 +1,8 @@
 //! Which system calls a contained program may make: an allow-list, our own.
 //!
-//! Whatever is not on it fails with EPERM, which programs expect of a forbidden thing. `clone3` fails with ENOSYS, since
-//! its flags lie where a filter cannot look; C libraries then use `clone`, whose flags it sees. Numbers beyond our
-//! list fail with ENOSYS too: a C library that is newer than we are then takes the older way.
+//! Whatever is not on it fails with EPERM, which programs expect of a forbidden thing. `clone3` fails with ENOSYS,
+//! since its flags lie where a filter cannot look; C libraries then use `clone`, whose flags it sees. Numbers beyond
+//! our list fail with ENOSYS too: a C library that is newer than we are then takes the older way.
 
 mod list;
 

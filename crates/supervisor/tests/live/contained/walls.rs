@@ -66,6 +66,8 @@ async fn every_way_out_is_refused_and_ordinary_ways_are_open() {
     assert!(wrong.is_empty(), "{wrong:#?}");
     // Not every kernel shows it.
     assert!(["0 bytes", "ENOENT"].contains(&answers["kcore"].as_str()));
+    // The fourth is the folder that is being listed.
+    assert_eq!(answers["descriptors"], "0 1 2 3");
     assert_eq!(answers["interfaces"], "lo");
     assert_eq!(answers["user"], "1001");
     assert_eq!(answers["map"], "1001 2100001001 1");
