@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use plimsoll_experiments::attack;
 use plimsoll_supervisor::dispatch as processes;
 
 use crate::args::{ColorChoice, Format};
@@ -17,6 +18,9 @@ const SUPERVISOR: &str = "__supervisor";
 /// names none. Single-threaded.
 pub(crate) fn dispatch(args: &[OsString]) -> Option<u8> {
     if let Some(code) = processes::dispatch(args.iter().cloned()) {
+        return Some(code);
+    }
+    if let Some(code) = attack::dispatch(args) {
         return Some(code);
     }
     let role = args.get(1)?.to_str()?;

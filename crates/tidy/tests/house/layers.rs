@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layer of every crate. A crate may depend on lower layers, and on nothing else of ours.
-const LAYERS: [(&str, u8); 16] = [
+const LAYERS: [(&str, u8); 17] = [
     ("stdx", 0),
     ("tidy", 0),
     ("diag", 1),
@@ -20,6 +20,7 @@ const LAYERS: [(&str, u8); 16] = [
     ("supervisor", 4),
     ("deploy", 5),
     ("local", 6),
+    ("experiments", 7),
     ("web", 7),
     ("plimsoll", 8),
 ];
