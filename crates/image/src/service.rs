@@ -100,7 +100,8 @@ pub fn command(
 }
 
 /// The image of a front end: its files with their compressed siblings as `/srv`, and, with a `server`, our bare
-/// base and that program (it calls nobody, so it needs no certificates). Without one it is a package of files for a gateway to serve.
+/// base and that program (it calls nobody, so it needs no certificates). Without one it is a package of files for a
+/// gateway to serve.
 pub fn site(
     name: &str,
     platform: Platform,
