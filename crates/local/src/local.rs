@@ -62,7 +62,7 @@ impl Local {
         })
     }
 
-    /// The state directory; its [`StateDir::images`] is where artefacts are expected.
+    /// The state directory; its [`StateDir::artefacts`] is where artefacts are expected.
     pub fn state(&self) -> &StateDir {
         &self.state
     }

@@ -12,7 +12,7 @@ use crate::secrets::SecretPlan;
 /// What a deploy is given.
 #[derive(Debug, Clone)]
 pub struct DeployRequest {
-    /// The rendered bundle. Its artefacts lie in [`StateDir::images`], each in the folder of its digest.
+    /// The rendered bundle. Its artefacts lie in [`StateDir::artefacts`], each in the folder of its digest.
     pub bundle: LocalBundle,
     /// Where secrets come from, by name: those that the bundle names and have no value yet.
     pub secrets: BTreeMap<String, SecretPlan>,

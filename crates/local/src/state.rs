@@ -13,6 +13,8 @@ use crate::LocalError;
 pub const NAME: &str = ".plimsoll";
 /// The layout that this tool writes, and the newest that it understands.
 const LAYOUT: u32 = 1;
+/// Where artefacts are kept, below the state directory.
+pub(crate) const ARTEFACTS: &str = "artefacts";
 /// `VERSION` holds one number.
 const VERSION_MAX: u64 = 32;
 
@@ -58,6 +60,11 @@ impl StateDir {
     }
 
     /// Where artefacts are kept, one folder per digest.
+    pub fn artefacts(&self) -> PathBuf {
+        self.root.join(ARTEFACTS)
+    }
+
+    /// Where images are kept: an OCI image layout.
     pub fn images(&self) -> PathBuf {
         self.root.join("images")
     }
@@ -125,7 +132,7 @@ impl EnvDir {
 
     /// The folder of an artefact.
     pub(crate) fn artefact(&self, digest: &Digest) -> PathBuf {
-        self.state_root().join("images").join(digest.hex())
+        self.state_root().join(ARTEFACTS).join(digest.hex())
     }
 
     /// Records of changes.

@@ -58,9 +58,12 @@ pub(crate) enum Command {
     /// Write a commented plimsoll.toml for the code in a folder. Never overwrites.
     #[command(after_help = help::INIT)]
     Init(InitArgs),
-    /// Build the services into artefacts, and print their digests and sizes.
+    /// Build the services into images, and print their digests and sizes.
     #[command(after_help = help::BUILD)]
     Build(BuildArgs),
+    /// Look into images.
+    #[command(subcommand, after_help = help::IMAGE)]
+    Image(ImageCommand),
     /// Build and run the app on this machine, behind the gateway.
     #[command(after_help = help::UP)]
     Up(UpArgs),
@@ -79,6 +82,9 @@ pub(crate) enum Command {
     /// Secrets of an environment: versioned, encrypted at rest.
     #[command(subcommand, after_help = help::SECRET)]
     Secret(SecretCommand),
+    /// Attack every control of this machine, and print what was seen.
+    #[command(after_help = help::DOCTOR)]
+    Doctor,
     /// Print the JSON Schema of plimsoll.toml.
     #[command(after_help = help::SCHEMA)]
     Schema,
@@ -97,6 +103,38 @@ pub(crate) struct BuildArgs {
     /// Environment whose overlay applies.
     #[arg(long, value_name = "NAME", default_value = "development")]
     pub(crate) env: String,
+    /// Push to a registry: REF for one service, REF's repository with the service's name below it for several.
+    #[arg(long, value_name = "REF")]
+    pub(crate) push: Option<String>,
+    /// Write the image of one service to a file (OCI archive).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) archive: Option<PathBuf>,
+    /// How layers are compressed.
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = Compress::Fast)]
+    pub(crate) compress: Compress,
+}
+
+/// How layers are compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Compress {
+    /// zstd, level 3.
+    Fast,
+    /// zstd, level 19: a fifth smaller, seventy times the work.
+    Small,
+    /// gzip, for Docker before version 23.
+    Compatible,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ImageCommand {
+    /// What changed between two images, by file and by package.
+    #[command(after_help = help::IMAGE_DIFF)]
+    Diff {
+        /// A service, or a digest that `build` printed.
+        from: String,
+        /// The other one.
+        to: String,
+    },
 }
 
 #[derive(Debug, Args)]

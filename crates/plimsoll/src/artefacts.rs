@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
 use plimsoll_bundle::Digest;
 use plimsoll_image::recipe::{CargoRecipe, FolderRecipe};
+use plimsoll_image::service;
 use plimsoll_image::{ArtefactStore, BuildError, Built, Recipe, build};
 use plimsoll_local::Cancel;
 use plimsoll_model::App;
 use plimsoll_model::app::Build;
 
 use crate::exit::{Failure, Result};
+use crate::images;
 use crate::progress::{Progress, plain};
 
 /// One service, built.
@@ -20,7 +21,6 @@ use crate::progress::{Progress, plain};
 pub(crate) struct Artefact {
     pub(crate) service: String,
     pub(crate) built: Built,
-    pub(crate) took: Duration,
 }
 
 /// Where artefacts and what is remembered of builds are kept.
@@ -30,12 +30,21 @@ pub(crate) struct Places {
     pub(crate) cache: PathBuf,
 }
 
+/// What becomes of services that are given as images: there is nothing to build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Given {
+    /// They are left out.
+    LeftOut,
+    /// Whoever asks cannot do without.
+    Refused,
+}
+
 /// Builds `services` of the app in `project` (all of them when empty), one after the other, until `cancel` says stop.
 pub(crate) fn build_all(
     project: &Path,
-    app: &App,
-    services: &[String],
+    (app, services): (&App, &[String]),
     places: &Places,
+    given: Given,
     (progress, cancel): (&mut Progress, &Cancel),
 ) -> Result<Vec<Artefact>> {
     ensure_known(app, services)?;
@@ -45,10 +54,12 @@ pub(crate) fn build_all(
         if !services.is_empty() && !services.contains(name) {
             continue;
         }
+        if given == Given::LeftOut && matches!(service.build, Build::Image(_)) {
+            continue;
+        }
         let recipe = recipe(project, name, &service.build)?;
         let cache = places.cache.join("builds").join(format!("{name}.json"));
         progress.begin(&format!("build {name}"));
-        let started = Instant::now();
         let built = build(
             &recipe,
             &store,
@@ -69,7 +80,6 @@ pub(crate) fn build_all(
         artefacts.push(Artefact {
             service: name.clone(),
             built,
-            took: started.elapsed(),
         });
     }
     Ok(artefacts)
@@ -126,8 +136,12 @@ fn recipe(project: &Path, name: &str, build: &Build) -> Result<Recipe> {
             out: PathBuf::from(&files.out),
             is_static: true,
         }),
-        Build::Docker(_) | Build::Image(_) => {
-            let form = "is a Dockerfile or an image, which this machine cannot run yet";
+        Build::Docker(docker) => {
+            let file = Path::new(&docker.dockerfile);
+            return Err(images::failure(service::dockerfile(name, file)));
+        }
+        Build::Image(_) => {
+            let form = "is an image, which this machine cannot run yet";
             return Err(Failure::app(anyhow!("service `{name}` {form}"))
                 .advise("build it with `cargo`, a `command` or as `static` files"));
         }
@@ -139,7 +153,7 @@ fn inside(project: &Path, dir: &str) -> PathBuf {
     project.join(dir).components().collect()
 }
 
-fn failure(error: BuildError) -> Failure {
+pub(crate) fn failure(error: BuildError) -> Failure {
     if matches!(error, BuildError::Stopped) {
         return Failure::interrupted();
     }

@@ -29,7 +29,18 @@ help!(
     BUILD,
     "plimsoll build                build all services, show every finding of the file",
     "plimsoll build web            build one",
-    "plimsoll build --format json  digests and sizes for programs"
+    "plimsoll build --format json  digests, sizes, layers and packages for programs",
+    "plimsoll build --push ghcr.io/acme/shop:1.2   to ghcr.io/acme/shop/SERVICE:1.2, for one service to REF itself",
+    "plimsoll build web --archive web.tar          an OCI archive, for `skopeo copy` or `ctr images import`"
+);
+help!(
+    IMAGE,
+    "plimsoll image diff web sha256:1f…   what changed since the image of that digest"
+);
+help!(
+    IMAGE_DIFF,
+    "plimsoll image diff sha256:1f… web   from the image of that digest to the newest of `web`",
+    "plimsoll image diff --format json …  the same for programs"
 );
 help!(
     UP,
@@ -78,6 +89,12 @@ help!(
 help!(
     SECRET_ROTATE,
     "plimsoll secret rotate jwt-secret && plimsoll up --detach"
+);
+help!(
+    DOCTOR,
+    "plimsoll doctor               each attack, outside and as a replica; 1 when one gets through",
+    "sudo plimsoll doctor          the same where replicas get limits and users of their own",
+    "plimsoll doctor --format json the same for programs"
 );
 help!(
     SCHEMA,

@@ -11,13 +11,16 @@ mod commands;
 mod events;
 mod exit;
 mod help;
+mod images;
 mod interrupt;
 mod printer;
 mod progress;
 mod project;
 mod prompt;
+mod registry;
 mod roles;
 mod settings;
+mod static_server;
 mod units;
 
 use std::process::ExitCode;
@@ -58,12 +61,14 @@ fn run(context: &Context, command: &Command) -> exit::Result<ExitStatus> {
     match command {
         Command::Init(args) => commands::init::run(context, args),
         Command::Build(args) => commands::build::run(context, args),
+        Command::Image(command) => commands::image::run(context, command),
         Command::Up(args) => commands::up::run(context, args),
         Command::Down(args) => commands::down::run(context, args),
         Command::Status(args) => commands::status::run(context, args),
         Command::Logs(args) => commands::logs::run(context, args),
         Command::Scale(args) => commands::scale::run(context, args),
         Command::Secret(command) => commands::secret::run(context, command),
+        Command::Doctor => commands::doctor::run(context),
         Command::Schema => Ok(commands::schema::run(context)),
     }
 }

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use plimsoll_local::Settings;
+use plimsoll_local::{Cancel, Settings};
+
+use crate::registry::Access;
 
 /// Longer than any roll-out that a person would wait for in front of a terminal; the file's own bound is shorter.
 const DEPLOY_DEADLINE: Duration = Duration::from_hours(1);
@@ -14,6 +16,11 @@ pub(crate) struct Environment {
     home: Option<PathBuf>,
     config_home: Option<PathBuf>,
     runtime_dir: Option<PathBuf>,
+    docker_config: Option<PathBuf>,
+    /// `SSL_CERT_FILE`: authorities that registries may be certified by, beside the usual ones.
+    authorities: Option<PathBuf>,
+    /// `HTTPS_PROXY`, in either case.
+    proxy: Option<String>,
     /// `NO_COLOR` is set to something.
     pub(crate) no_color: bool,
     /// `PLIMSOLL_CRASH_AT`, in debug builds.
@@ -32,6 +39,12 @@ impl Environment {
             home: path("HOME"),
             config_home: path("XDG_CONFIG_HOME"),
             runtime_dir: path("XDG_RUNTIME_DIR"),
+            docker_config: path("DOCKER_CONFIG"),
+            authorities: path("SSL_CERT_FILE"),
+            proxy: ["HTTPS_PROXY", "https_proxy"]
+                .iter()
+                .find_map(|name| std::env::var(name).ok())
+                .filter(|value| !value.is_empty()),
             no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
             crash_at: std::env::var("PLIMSOLL_CRASH_AT")
                 .ok()
@@ -48,6 +61,18 @@ impl Environment {
             runtime_dir: self.runtime_dir(),
             deadline: DEPLOY_DEADLINE,
             crash: self.crash_at.as_deref().and_then(|text| text.parse().ok()),
+        }
+    }
+
+    /// How registries are reached, as far as the environment says.
+    pub(crate) fn registries(&self, cancel: Cancel) -> Access {
+        let home = || Some(self.home.as_ref()?.join(".docker"));
+        let folder = self.docker_config.clone().or_else(home);
+        Access {
+            logins: folder.map(|folder| folder.join("config.json")),
+            authorities: self.authorities.clone(),
+            proxy: self.proxy.clone(),
+            cancel,
         }
     }
 

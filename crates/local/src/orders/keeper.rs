@@ -29,7 +29,7 @@ pub(crate) fn order(
     let dir = env.gateway();
     crate::resources::ensure_dir(&dir, 0o700)?;
     layout.give(&dir, &uids::gateway())?;
-    let images = env.state_root().join("images");
+    let images = env.state_root().join(crate::state::ARTEFACTS);
     let keeper = env.path().join("keeper");
     // The gateway's user reads files there; the state directory above keeps everybody else out.
     crate::resources::ensure_dir(&images, 0o755)?;

@@ -125,7 +125,7 @@ impl Project {
         let dir = tempfile::tempdir().unwrap();
         let local = open(dir.path(), FIXTURE.into(), None);
         let artefact = artefact();
-        let folder = local.state().images().join(artefact.hex());
+        let folder = local.state().artefacts().join(artefact.hex());
         std::fs::create_dir_all(&folder).unwrap();
         let program = folder.join("fixture");
         std::fs::copy(FIXTURE, &program).unwrap();

@@ -1,7 +1,9 @@
 //! One file per command: a function from what was asked to how it ended.
 
 pub(crate) mod build;
+pub(crate) mod doctor;
 pub(crate) mod down;
+pub(crate) mod image;
 pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod scale;

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::{Context, failure};
 use crate::args::UpArgs;
-use crate::artefacts::{self, Places};
+use crate::artefacts::{self, Given, Places};
 use crate::events::Show;
 use crate::exit::{ExitStatus, Failure, Result};
 use crate::printer::Tone;
@@ -44,10 +44,16 @@ pub(crate) fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> {
 
     let mut progress = Progress::new(context.printer);
     let places = Places {
-        store: local.state().images(),
+        store: local.state().artefacts(),
         cache: local.state().cache(),
     };
-    let built = artefacts::build_all(&project.dir, app, &[], &places, (&mut progress, &cancel))?;
+    let built = artefacts::build_all(
+        &project.dir,
+        (app, &[]),
+        &places,
+        Given::Refused,
+        (&mut progress, &cancel),
+    )?;
     if cancel.is_cancelled() {
         return Err(Failure::interrupted().advise("nothing was started"));
     }

@@ -2,10 +2,12 @@
 
 use crate::folder::Folder;
 
-const COMMANDS: [&[&str]; 13] = [
+const COMMANDS: [&[&str]; 16] = [
     &[],
     &["init"],
     &["build"],
+    &["image"],
+    &["image", "diff"],
     &["up"],
     &["down"],
     &["status"],
@@ -15,6 +17,7 @@ const COMMANDS: [&[&str]; 13] = [
     &["secret", "set"],
     &["secret", "list"],
     &["secret", "rotate"],
+    &["doctor"],
     &["schema"],
 ];
 /// What every terminal shows on one line, with a little room for names of options.

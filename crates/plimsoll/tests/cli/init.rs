@@ -155,5 +155,6 @@ fn a_tiny_cargo_service_is_built_from_what_init_wrote() {
     written(&folder);
     let built = folder.run(&["build", "--format", "json"]).ends_with(0);
     assert_eq!(built.json()[0]["service"], "hello");
-    assert_eq!(built.json()[0]["files"], 1);
+    let layers = built.json()[0]["layers"].as_array().unwrap().len();
+    assert_eq!(layers, 2, "what all apps share, and the program");
 }

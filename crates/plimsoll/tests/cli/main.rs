@@ -7,6 +7,8 @@ mod folder;
 #[cfg(test)]
 mod help;
 #[cfg(test)]
+mod images;
+#[cfg(test)]
 mod init;
 #[cfg(test)]
 mod interrupt;
