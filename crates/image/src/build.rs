@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::recipe::{CargoRecipe, FolderRecipe};
 use crate::store::Staging;
-use crate::tool::{self, Stream};
+use crate::tool::{self, For, Stream};
 use crate::{ArtefactStore, BuildError, Recipe};
 use crate::{inputs, precompress};
 
@@ -67,8 +67,14 @@ fn build_cargo(
     let CargoRecipe { dir, bin, .. } = recipe;
     let mut executable = None;
     let mut on_line = |stream: Stream, line: &str| match stream {
-        Stream::Out => executable = executable_of(line, bin).or(executable.take()),
-        Stream::Err => listen(line),
+        Stream::Out => {
+            executable = executable_of(line, bin).or(executable.take());
+            For::Us
+        }
+        Stream::Err => {
+            listen(line);
+            For::People
+        }
     };
     tool::run(
         &cargo_command(recipe),
@@ -146,7 +152,11 @@ fn build_folder(
         return Ok(built);
     }
     for argv in &folder.run {
-        tool::run(argv, &folder.dir, &[], &mut |_, line| listen(line), stop)?;
+        let mut on_line = |_, line: &str| {
+            listen(line);
+            For::People
+        };
+        tool::run(argv, &folder.dir, &[], &mut on_line, stop)?;
     }
     let built = collect(folder, store)?;
     if let Some(inputs) = inputs {
