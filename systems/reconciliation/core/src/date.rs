@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::word::eight_digits;
+
 /// Days since 1970-01-01 in the Gregorian calendar. Written as `YYYY-MM-DD` everywhere outside the engine.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -216,19 +218,9 @@ fn parse_iso(text: &[u8]) -> Option<Day> {
     let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text else {
         return None;
     };
-    let mut all_digits = true;
-    let mut digit = |byte: u8| {
-        let value = byte.wrapping_sub(b'0');
-        all_digits &= value < 10;
-        u32::from(value)
-    };
-    let year = digit(y1) * 1000 + digit(y2) * 100 + digit(y3) * 10 + digit(y4);
-    let month = digit(m1) * 10 + digit(m2);
-    let day = digit(d1) * 10 + digit(d2);
-    if !all_digits {
-        return None;
-    }
-    Day::from_ymd(i32::try_from(year).ok()?, month, day)
+    let number = eight_digits(u64::from_le_bytes([y1, y2, y3, y4, m1, m2, d1, d2]))?;
+    let year = i32::try_from(number / 10_000).ok()?;
+    Day::from_ymd(year, number / 100 % 100, number % 100)
 }
 
 /// Takes as many digits as there are, up to `most`.
@@ -263,21 +255,20 @@ fn take_month_name(rest: &mut &[u8]) -> Option<u32> {
     u32::try_from(place + 1).ok()
 }
 
+/// Days of the months, by their number; there is no month 0.
+const MONTH_DAYS: [u32; 13] = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
 #[inline]
 fn days_in_month(year: i32, month: u32) -> u32 {
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        _ => 31,
-    }
+    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    MONTH_DAYS[month as usize] + u32::from(is_leap && month == 2)
 }
 
 /// Days since 1970-01-01 of a date of the Gregorian calendar. Years are counted from March, so that the leap day is the
 /// last of its year and the length of the months before it follows one formula.
 #[inline]
-fn days_from_civil(year: i32, month: u32, day: u32) -> i32 {
-    let march_year = if month <= 2 { year - 1 } else { year };
+const fn days_from_civil(year: i32, month: u32, day: u32) -> i32 {
+    let march_year = year - (month <= 2) as i32;
     let era = march_year.div_euclid(400);
     let year_of_era = march_year.rem_euclid(400);
     let month_from_march = (month.cast_signed() + 9) % 12;

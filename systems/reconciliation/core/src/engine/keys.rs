@@ -10,6 +10,7 @@ use crate::date::Day;
 use crate::normalise::{Normaliser, Scratch, normalise};
 use crate::rules::{Field, Pass};
 use crate::txn::{TextField, TxnStore};
+use crate::word::short_word;
 
 /// The keys of one side.
 #[derive(Debug)]
@@ -106,21 +107,6 @@ impl KeyWriter {
     #[inline]
     fn finish(self) -> Option<InlineKey> {
         (self.len <= InlineKey::WORDS * 8).then_some(InlineKey(self.words))
-    }
-}
-
-/// Fewer than eight bytes as a number, in at most two overlapping loads: a call of `memcpy` takes longer than that.
-#[inline]
-fn short_word(bytes: &[u8]) -> u64 {
-    if let (Some(head), Some(tail)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        let (head, tail) = (u32::from_le_bytes(*head), u32::from_le_bytes(*tail));
-        return u64::from(head) | u64::from(tail) << ((bytes.len() - 4) * 8);
-    }
-    match *bytes {
-        [a] => u64::from(a),
-        [a, b] => u64::from(u16::from_le_bytes([a, b])),
-        [a, b, c] => u64::from(u32::from_le_bytes([a, b, c, 0])),
-        _ => 0,
     }
 }
 
