@@ -7,7 +7,7 @@ use crate::date::Day;
 use crate::encoding::decode_into;
 use crate::mapping::{AmountSource, CompiledMapping, CurrencySource, MappingError};
 use crate::money::{AmountError, parse_minor};
-use crate::txn::{Numbers, TxnStore};
+use crate::txn::{Numbers, TextField, TxnStore};
 
 /// Where each field of a row is in the records of the file at hand.
 #[derive(Debug)]
@@ -19,8 +19,10 @@ pub(super) struct Plan<'a> {
     value: Option<usize>,
     amount: AmountPlace,
     ccy: CcyPlace,
-    /// In the order of [`crate::txn::TextField`].
-    texts: [Option<usize>; 5],
+    /// Of the texts that the file has, in the order of [`TextField`].
+    texts: Vec<usize>,
+    has_text: [bool; TextField::COUNT],
+    id: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +82,13 @@ impl<'a> Plan<'a> {
             CurrencySource::Column(column) => CcyPlace::Column(column.resolve(first)?),
             CurrencySource::Fixed(ccy) => CcyPlace::Fixed(*ccy),
         };
+        let texts = [
+            place(&columns.ext_id)?,
+            place(&columns.reference)?,
+            place(&columns.counterparty)?,
+            place(&columns.description)?,
+            place(&columns.kind)?,
+        ];
         Ok(Self {
             mapping,
             width: first.len(),
@@ -88,29 +97,25 @@ impl<'a> Plan<'a> {
             value: place(&columns.value_date)?,
             amount,
             ccy,
-            texts: [
-                place(&columns.ext_id)?,
-                place(&columns.reference)?,
-                place(&columns.counterparty)?,
-                place(&columns.description)?,
-                place(&columns.kind)?,
-            ],
+            texts: texts.into_iter().flatten().collect(),
+            has_text: texts.map(|place| place.is_some()),
+            id: texts[0],
         })
     }
 
     /// A store for the texts that the file has.
     pub(super) fn new_store(&self) -> TxnStore {
-        TxnStore::with_texts(self.texts.map(|place| place.is_some()))
+        TxnStore::with_texts(self.has_text)
     }
 
     /// Whether rows carry the source's own id.
     pub(super) fn has_id(&self) -> bool {
-        self.texts[0].is_some()
+        self.id.is_some()
     }
 
     /// The column of the id, from 1.
     pub(super) fn id_column(&self) -> u16 {
-        self.texts[0]
+        self.id
             .and_then(|place| u16::try_from(place + 1).ok())
             .unwrap_or(0)
     }
@@ -123,14 +128,8 @@ impl<'a> Plan<'a> {
         row_id: u64,
         store: &mut TxnStore,
     ) -> Result<(), Fault> {
-        if record.unclosed {
-            return Err(Fault::of_row(RejectCode::UnclosedQuote));
-        }
-        if record.len() != self.width {
-            return Err(Fault::of_row(RejectCode::ColumnCount));
-        }
-        if record.has_nul {
-            return Err(nul_fault(record));
+        if record.len() != self.width || record.unclosed || record.has_nul {
+            return Err(self.fault_of_record(record));
         }
         let ccy = self.ccy(record)?;
         let numbers = Numbers {
@@ -141,15 +140,16 @@ impl<'a> Plan<'a> {
             ccy,
         };
         let mut row = store.start_record();
-        for place in self.texts.into_iter().flatten() {
-            let before = row.arena.len();
-            let text = record.field(place).trim_ascii();
+        for &place in &self.texts {
+            let text = trim(record.field(place));
+            let arena = row.arena();
+            let before = arena.len();
             if record.is_ascii {
-                row.arena.extend_from_slice(text);
-            } else if !decode_into(text, self.mapping.mapping.encoding, row.arena) {
+                arena.extend_from_slice(text);
+            } else if !decode_into(text, self.mapping.mapping.encoding, arena) {
                 return Err(Fault::at(RejectCode::BadEncoding, place));
             }
-            if row.arena.len() - before > self.max_field_bytes {
+            if arena.len() - before > self.max_field_bytes {
                 return Err(Fault::at(RejectCode::FieldTooLong, place));
             }
             row.end_text();
@@ -160,18 +160,30 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// Why the record is no row, whatever its fields say.
+    #[cold]
+    fn fault_of_record(&self, record: &CsvRecord<'_>) -> Fault {
+        if record.unclosed {
+            Fault::of_row(RejectCode::UnclosedQuote)
+        } else if record.len() != self.width {
+            Fault::of_row(RejectCode::ColumnCount)
+        } else {
+            nul_fault(record)
+        }
+    }
+
     #[inline]
     fn ccy(&self, record: &CsvRecord<'_>) -> Result<Ccy, Fault> {
         match self.ccy {
             CcyPlace::Fixed(ccy) => Ok(ccy),
-            CcyPlace::Column(place) => Ccy::from_code(record.field(place).trim_ascii())
+            CcyPlace::Column(place) => Ccy::from_code(trim(record.field(place)))
                 .ok_or(Fault::at(RejectCode::UnknownCurrency, place)),
         }
     }
 
     #[inline]
     fn booking_date(&self, record: &CsvRecord<'_>) -> Result<Day, Fault> {
-        let text = record.field(self.booking).trim_ascii();
+        let text = trim(record.field(self.booking));
         if text.is_empty() {
             return Err(Fault::at(RejectCode::DateMissing, self.booking));
         }
@@ -184,7 +196,7 @@ impl<'a> Plan<'a> {
         let Some(place) = self.value else {
             return Ok(None);
         };
-        let text = record.field(place).trim_ascii();
+        let text = trim(record.field(place));
         if text.is_empty() {
             return Ok(None);
         }
@@ -210,7 +222,7 @@ impl<'a> Plan<'a> {
         let minor = match self.amount {
             AmountPlace::Signed(place) => parse(place)?,
             AmountPlace::Pair { debit, credit } => {
-                let is_blank = |place| record.field(place).trim_ascii().is_empty();
+                let is_blank = |place| trim(record.field(place)).is_empty();
                 match (is_blank(debit), is_blank(credit)) {
                     (true, true) => return Err(Fault::at(RejectCode::AmountMissing, debit)),
                     (false, true) => -parse(debit)?,
@@ -229,6 +241,15 @@ impl<'a> Plan<'a> {
         } else {
             minor
         })
+    }
+}
+
+/// The field without blanks around it. Few fields have any, and to see that takes no loop.
+#[inline]
+fn trim(field: &[u8]) -> &[u8] {
+    match field {
+        [first, .., last] if *first > b' ' && *last > b' ' => field,
+        _ => field.trim_ascii(),
     }
 }
 
