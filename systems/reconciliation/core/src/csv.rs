@@ -258,8 +258,7 @@ impl<R: Read> CsvReader<R> {
     #[inline]
     fn walk_plain(&mut self) -> Walk {
         let first = self.next_mark;
-        let mut last = first;
-        for &mark in &self.marks[first..] {
+        for (last, &mark) in (first..).zip(&self.marks[first..]) {
             let byte = self.window[mark as usize];
             if byte != self.delimiter {
                 if byte != b'\n' && byte != b'\r' {
@@ -274,7 +273,6 @@ impl<R: Read> CsvReader<R> {
                     has_nul: false,
                 };
             }
-            last += 1;
         }
         self.walk_marks()
     }

@@ -48,6 +48,11 @@ pub fn parse_minor(text: &[u8], exponent: u8, format: AmountFormat) -> Result<i6
     if let Some(minor) = parse_common(text, exponent, format.decimal) {
         return Ok(minor);
     }
+    parse_any(text, exponent, format)
+}
+
+/// [`parse_minor`] for whatever is written in another way than most.
+fn parse_any(text: &[u8], exponent: u8, format: AmountFormat) -> Result<i64, AmountError> {
     let (negative, digits) = split_sign(text.trim_ascii())?;
     let magnitude = match format.thousands {
         None => parse_plain(digits, exponent, format.decimal)?,

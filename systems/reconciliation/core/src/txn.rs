@@ -105,6 +105,28 @@ const NO_DAY: i32 = i32::MIN;
 /// Bytes of the ends of a row with all texts.
 const MAX_ENDS: usize = TextField::COUNT * 2;
 
+/// The texts of one row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Texts<'a> {
+    slots: &'a [Option<u8>; TextField::COUNT],
+    ends: &'a [[u8; 2]],
+    /// The texts of this row, and what follows them.
+    bytes: &'a [u8],
+}
+
+impl<'a> Texts<'a> {
+    /// One of them; empty if the row has none.
+    #[inline]
+    pub(crate) fn get(&self, field: TextField) -> &'a [u8] {
+        let Some(slot) = self.slots[field as usize].map(usize::from) else {
+            return &[];
+        };
+        let end = |slot: usize| usize::from(u16::from_le_bytes(self.ends[slot]));
+        let from = if slot == 0 { 0 } else { end(slot - 1) };
+        &self.bytes[from..end(slot)]
+    }
+}
+
 /// The numbers of a row, apart from its texts.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Numbers {
@@ -263,14 +285,19 @@ impl TxnStore {
     /// The same as bytes, for comparisons.
     #[inline]
     pub(crate) fn bytes(&self, row: usize, field: TextField) -> &[u8] {
+        self.texts(row).get(field)
+    }
+
+    /// All its texts, for who reads several.
+    #[inline]
+    pub(crate) fn texts(&self, row: usize) -> Texts<'_> {
         let record = &self.arena[self.heads[row].start as usize..];
-        let Some(place) = self.slots[field as usize].map(usize::from) else {
-            return &[];
-        };
         let (ends, texts) = record.split_at(self.ends_len);
-        let end = |of: usize| usize::from(u16::from_le_bytes([ends[of * 2], ends[of * 2 + 1]]));
-        let from = if place == 0 { 0 } else { end(place - 1) };
-        &texts[from..end(place)]
+        Texts {
+            slots: &self.slots,
+            ends: ends.as_chunks().0,
+            bytes: texts,
+        }
     }
 
     /// Begins the record of a new row; dropping the record without committing leaves the store as it was.

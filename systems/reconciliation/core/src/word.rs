@@ -31,17 +31,26 @@ fn are_digits(word: u64) -> bool {
     (word & upper_halves) == ZEROS && (word.wrapping_add(EACH * 6) & upper_halves) == ZEROS
 }
 
+/// Eight ASCII digits, the first of them in the lowest byte, as four numbers of two digits; `None` if one is no digit.
+#[inline]
+pub(crate) fn digit_pairs(word: u64) -> Option<[u32; 4]> {
+    let pairs = pairs(word)?;
+    Some([0, 16, 32, 48].map(|shift| u32::from((pairs >> shift).to_le_bytes()[0])))
+}
+
 /// The number that eight ASCII digits write, the first of them in the lowest byte; `None` if one is no digit.
 #[inline]
-pub(crate) fn eight_digits(word: u64) -> Option<u32> {
-    if !are_digits(word) {
-        return None;
-    }
-    // Neighbours become pairs, pairs become fours, fours become eight: each step in one multiplication for all.
-    let digits = word ^ ZEROS;
-    let pairs = (digits.wrapping_mul(10 << 8 | 1) >> 8) & 0x00FF_00FF_00FF_00FF;
-    let fours = (pairs.wrapping_mul(100 << 16 | 1) >> 16) & 0x0000_FFFF_0000_FFFF;
+fn eight_digits(word: u64) -> Option<u32> {
+    // Pairs become fours, and fours become eight: each step in one multiplication for all.
+    let fours = (pairs(word)?.wrapping_mul(100 << 16 | 1) >> 16) & 0x0000_FFFF_0000_FFFF;
     u32::try_from(fours.wrapping_mul(10_000 << 32 | 1) >> 32).ok()
+}
+
+/// One number of two digits in each sixteen bits; `None` if a byte is no digit.
+#[inline]
+fn pairs(word: u64) -> Option<u64> {
+    let digits = word ^ ZEROS;
+    are_digits(word).then_some((digits.wrapping_mul(10 << 8 | 1) >> 8) & 0x00FF_00FF_00FF_00FF)
 }
 
 /// The same for up to eight bytes, as if zeros stood before them; `None` for a longer text.

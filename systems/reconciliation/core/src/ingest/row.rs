@@ -176,19 +176,25 @@ impl<'a> Plan<'a> {
     fn ccy(&self, record: &CsvRecord<'_>) -> Result<Ccy, Fault> {
         match self.ccy {
             CcyPlace::Fixed(ccy) => Ok(ccy),
-            CcyPlace::Column(place) => Ccy::from_code(trim(record.field(place)))
-                .ok_or(Fault::at(RejectCode::UnknownCurrency, place)),
+            CcyPlace::Column(place) => {
+                let code = record.field(place);
+                Ccy::from_code(code)
+                    .or_else(|| Ccy::from_code(code.trim_ascii()))
+                    .ok_or(Fault::at(RejectCode::UnknownCurrency, place))
+            }
         }
     }
 
     #[inline]
     fn booking_date(&self, record: &CsvRecord<'_>) -> Result<Day, Fault> {
-        let text = trim(record.field(self.booking));
-        if text.is_empty() {
-            return Err(Fault::at(RejectCode::DateMissing, self.booking));
-        }
-        self.day(text)
-            .ok_or(Fault::at(RejectCode::DateMalformed, self.booking))
+        let text = record.field(self.booking);
+        self.day(text).ok_or_else(|| {
+            let code = match text.trim_ascii() {
+                [] => RejectCode::DateMissing,
+                _ => RejectCode::DateMalformed,
+            };
+            Fault::at(code, self.booking)
+        })
     }
 
     #[inline]
@@ -207,40 +213,54 @@ impl<'a> Plan<'a> {
 
     #[inline]
     fn day(&self, text: &[u8]) -> Option<Day> {
-        self.mapping
-            .dates
-            .iter()
-            .find_map(|pattern| pattern.parse(text))
+        let text = trim(text);
+        let mut patterns = self.mapping.dates.iter();
+        let first = patterns.next()?;
+        first
+            .parse(text)
+            .or_else(|| patterns.find_map(|pattern| pattern.parse(text)))
     }
 
     #[inline]
     fn amount(&self, record: &CsvRecord<'_>, ccy: Ccy) -> Result<i64, Fault> {
-        let parse = |place: usize| {
-            parse_minor(record.field(place), ccy.exponent(), self.mapping.format)
-                .map_err(|error| Fault::at(code_of(error), place))
-        };
         let minor = match self.amount {
-            AmountPlace::Signed(place) => parse(place)?,
-            AmountPlace::Pair { debit, credit } => {
-                let is_blank = |place| trim(record.field(place)).is_empty();
-                match (is_blank(debit), is_blank(credit)) {
-                    (true, true) => return Err(Fault::at(RejectCode::AmountMissing, debit)),
-                    (false, true) => -parse(debit)?,
-                    (true, false) => parse(credit)?,
-                    // Banks that fill both write a zero into the one that does not count.
-                    (false, false) => match (parse(debit)?, parse(credit)?) {
-                        (minor, 0) => -minor,
-                        (0, minor) => minor,
-                        _ => return Err(Fault::at(RejectCode::AmountTwice, credit)),
-                    },
-                }
-            }
+            AmountPlace::Signed(place) => self.minor(record, place, ccy)?,
+            AmountPlace::Pair { debit, credit } => self.minor_of(record, (debit, credit), ccy)?,
         };
         Ok(if self.mapping.mapping.negate {
             -minor
         } else {
             minor
         })
+    }
+
+    /// The amount in one field.
+    #[inline]
+    fn minor(&self, record: &CsvRecord<'_>, place: usize, ccy: Ccy) -> Result<i64, Fault> {
+        parse_minor(record.field(place), ccy.exponent(), self.mapping.format)
+            .map_err(|error| Fault::at(code_of(error), place))
+    }
+
+    /// The amount in one of two fields.
+    fn minor_of(
+        &self,
+        record: &CsvRecord<'_>,
+        (debit, credit): (usize, usize),
+        ccy: Ccy,
+    ) -> Result<i64, Fault> {
+        let is_blank = |place| record.field(place).trim_ascii().is_empty();
+        let parse = |place| self.minor(record, place, ccy);
+        match (is_blank(debit), is_blank(credit)) {
+            (true, true) => Err(Fault::at(RejectCode::AmountMissing, debit)),
+            (false, true) => Ok(-parse(debit)?),
+            (true, false) => parse(credit),
+            // Banks that fill both write a zero into the one that does not count.
+            (false, false) => match (parse(debit)?, parse(credit)?) {
+                (minor, 0) => Ok(-minor),
+                (0, minor) => Ok(minor),
+                _ => Err(Fault::at(RejectCode::AmountTwice, credit)),
+            },
+        }
     }
 }
 
