@@ -267,8 +267,8 @@ fn is_in_month(year: i32, month: u32, day: u32) -> bool {
     (1..=MONTH_DAYS[month as usize]).contains(&day) || (month == 2 && day == 29 && is_leap())
 }
 
-/// Days since 1970-01-01 of a date of the Gregorian calendar after the year 0. Years are counted from March, so that the
-/// leap day is the last of its year and the length of the months before it follows one formula.
+/// Days since 1970-01-01 of a date of the Gregorian calendar after the year 0. Years are counted from March, so that
+/// the leap day is the last of its year and the length of the months before it follows one formula.
 #[inline]
 const fn days_from_civil(year: i32, month: u32, day: u32) -> i32 {
     let march_year = (if month <= 2 { year - 1 } else { year }).cast_unsigned();

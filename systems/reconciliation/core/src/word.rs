@@ -59,8 +59,8 @@ pub(crate) fn few_digits(text: &[u8]) -> Option<u32> {
     eight_digits(right_aligned(text)?)
 }
 
-/// The number that a text of at most eight bytes writes with `decimals` (1 to 6) digits after its decimal mark, in units
-/// of the last of them. `None` if it is written in any other way.
+/// The number that a text of at most eight bytes writes with `decimals` (1 to 6) digits after its decimal mark, in
+/// units of the last of them. `None` if it is written in any other way.
 #[inline]
 pub(crate) fn few_digits_with_decimals(text: &[u8], decimals: u8, mark: u8) -> Option<u32> {
     if text.len() < usize::from(decimals) + 2 {

@@ -1,7 +1,7 @@
 //! The join of both sides by key.
 //!
-//! Hashes of keys are scattered into partitions that fit the cache, sorted there, and merged: equal hashes of both sides
-//! meet without a random access to memory. What the comparison of two rows needs travels with them, and keys are
+//! Hashes of keys are scattered into partitions that fit the cache, sorted there, and merged: equal hashes of both
+//! sides meet without a random access to memory. What the comparison of two rows needs travels with them, and keys are
 //! compared byte by byte.
 
 use std::cmp::Ordering;
@@ -13,9 +13,9 @@ use super::{NONE, RunError, State};
 use crate::date::Day;
 use crate::rules::{Filter, Pass};
 
-/// Rows of one side that a partition holds on average, at least: with twice as many, 4,096 entries of 32 bytes from each
-/// side take 256 KiB, and stay in a second-level cache of 512 KiB while they are sorted and merged. Fewer rows and more
-/// partitions cost more: while rows are scattered, the end of each partition has to stay in the first-level cache.
+/// Rows of one side that a partition holds on average, at least: with twice as many, 4,096 entries of 32 bytes from
+/// each side take 256 KiB, and stay in a second-level cache of 512 KiB while they are sorted and merged. Fewer rows and
+/// more partitions cost more: while rows are scattered, the end of each partition has to stay in the first-level cache.
 const PARTITION_ROWS: usize = 2048;
 
 /// At most 2^10 partitions, so that scattering writes to no more pages at once than the processor has translations for.
@@ -286,6 +286,56 @@ fn merge<const WORDS: usize>(
                     },
                 });
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use crate::currency::Ccy;
+    use crate::engine::keys::{KeyScratch, NARROW, SideKeys};
+    use crate::engine::{RunOptions, run};
+    use crate::rules::RuleSet;
+    use crate::txn::{Txn, TxnStore};
+
+    #[test]
+    fn long_keys_that_the_sample_did_not_see_match_as_short_ones_do() {
+        let rules: RuleSet = serde_json::from_str(
+            r#"{"name":"n","version":1,"passes":[{"name":"p","kind":"one_to_one",
+                "block":[{"field":"reference"}],"compare":[{"amount_tol":{"abs_minor":1}}],"outcome":"confirmed"}]}"#,
+        )
+        .unwrap();
+        let store_with = |long: &str| {
+            let mut store = TxnStore::new();
+            for row_id in 1..=3000 {
+                let short = format!("R{row_id}");
+                let txn = Txn {
+                    row_id,
+                    booking_date: "2026-01-02".parse().unwrap(),
+                    value_date: None,
+                    amount_minor: 5,
+                    ccy: Ccy::from_code(b"EUR").unwrap(),
+                    ext_id: "",
+                    reference: if row_id == 2 { long } else { &short },
+                    counterparty: "",
+                    description: "",
+                    kind: "",
+                };
+                store.push(&txn).unwrap();
+            }
+            store
+        };
+        let long = "a reference that no key of two or three words holds";
+        let left = store_with(long);
+        let keys = SideKeys::left(&rules.passes[0], &left, 0);
+        let key = keys.key::<NARROW>(1, &mut KeyScratch::default()).unwrap();
+        assert!(keys.are_narrow() && key.is_too_long());
+        for (right, matches) in [(store_with(long), 3000), (store_with(&long[1..]), 2999)] {
+            let mut go_on = |_: crate::engine::Progress<'_>| ControlFlow::Continue(());
+            let outcome = run(&rules, &left, &right, RunOptions::default(), &mut go_on).unwrap();
+            assert_eq!(outcome.matches().len(), matches);
         }
     }
 }
