@@ -37,8 +37,8 @@ enum Part<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct InlineKey<const WORDS: usize>([u64; WORDS]);
 
-/// Words of the keys of a pass whose keys are short: the currency and a reference of 14 characters fit, or one of 9 and a
-/// code of 4. With 16 bytes for what goes beside it, an entry of the join has 32 bytes, half a line of the cache.
+/// Words of the keys of a pass whose keys are short: the currency and a reference of 14 characters fit, or one of 9 and
+/// a code of 4. With 16 bytes for what goes beside it, an entry of the join has 32 bytes, half a line of the cache.
 pub(super) const NARROW: usize = 2;
 
 /// Words of other keys: the currency and a reference of 22 characters fit, or one of 17 with a code of 4.
