@@ -13,8 +13,9 @@ use crate::cargo::compile::compile;
 use crate::package::Package;
 use crate::recipe::FolderRecipe;
 use crate::store::Staging;
+use crate::tool::{self, For};
 use crate::{ArtefactStore, BuildError, Recipe};
-use crate::{inputs, npm, precompress, python, tool, tree};
+use crate::{inputs, npm, precompress, python, tree};
 
 /// A finished build.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +89,11 @@ fn build_folder(
         return with_packages(built, folder, store);
     }
     for argv in &folder.run {
-        tool::run(argv, &folder.dir, &[], &mut |_, line| listen(line), stop)?;
+        let mut on_line = |_, line: &str| {
+            listen(line);
+            For::People
+        };
+        tool::run(argv, &folder.dir, &[], &mut on_line, stop)?;
     }
     let built = with_packages(collect(folder, store)?, folder, store)?;
     if let Some(inputs) = inputs {

@@ -34,6 +34,15 @@ pub(crate) enum Stream {
     Err,
 }
 
+/// Whom a line is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum For {
+    /// People: it is repeated when the tool fails.
+    People,
+    /// The caller alone.
+    Us,
+}
+
 /// Runs `argv` in `dir` to its end, or until `stop` says so. Every line of both streams goes to `on_line` as it comes.
 ///
 /// The tool leads a process group of its own, so that what it started ends with it, and so that Ctrl-C reaches it
@@ -42,7 +51,7 @@ pub(crate) fn run(
     argv: &[String],
     dir: &Path,
     env: &[(String, OsString)],
-    on_line: &mut dyn FnMut(Stream, &str),
+    on_line: &mut dyn FnMut(Stream, &str) -> For,
     stop: &dyn Fn() -> bool,
 ) -> Result<(), BuildError> {
     let mut child = spawn(argv, dir, env)?;
@@ -69,7 +78,9 @@ pub(crate) fn run(
             Err(RecvTimeoutError::Timeout) => continue,
             Err(RecvTimeoutError::Disconnected) => break,
         };
-        on_line(stream, &line);
+        if on_line(stream, &line) == For::Us {
+            continue;
+        }
         if tail.len() == TAIL_LINES {
             tail.pop_front();
         }
@@ -245,15 +256,21 @@ mod tests {
     }
 
     #[test]
-    fn lines_arrive_by_stream_and_a_failure_repeats_the_last_ones() {
+    fn lines_arrive_by_stream_and_a_failure_repeats_those_for_people() {
         let (mut out, mut err) = (Vec::new(), Vec::new());
         let error = run(
             &sh("echo built; echo broken >&2; exit 3"),
             Path::new("/"),
             &[],
             &mut |stream, line| match stream {
-                Stream::Out => out.push(line.to_owned()),
-                Stream::Err => err.push(line.to_owned()),
+                Stream::Out => {
+                    out.push(line.to_owned());
+                    For::Us
+                }
+                Stream::Err => {
+                    err.push(line.to_owned());
+                    For::People
+                }
             },
             &|| false,
         )
@@ -265,7 +282,7 @@ mod tests {
         let BuildError::ToolFailed { tail, status, .. } = error else {
             panic!("{error}")
         };
-        assert_eq!(tail.len(), 2);
+        assert_eq!(tail, ["broken"], "what was for us alone is not repeated");
         assert!(status.contains('3'), "{status}");
     }
 
@@ -276,7 +293,10 @@ mod tests {
             &sh("head -c 200000 /dev/zero | tr '\\0' x"),
             Path::new("/"),
             &[],
-            &mut |_, line| longest = longest.max(line.len()),
+            &mut |_, line| {
+                longest = longest.max(line.len());
+                For::People
+            },
             &|| false,
         )
         .unwrap();
@@ -290,7 +310,10 @@ mod tests {
             &sh("sleep 1000 & echo $!; wait"),
             Path::new("/"),
             &[],
-            &mut |_, line| *heard.borrow_mut() = Some(line.to_owned()),
+            &mut |_, line| {
+                *heard.borrow_mut() = Some(line.to_owned());
+                For::People
+            },
             &|| heard.borrow().is_some(),
         )
         .unwrap_err();
@@ -307,7 +330,10 @@ mod tests {
     #[test]
     fn a_missing_tool_is_named_with_what_to_install() {
         let argv = ["plimsoll-no-such-tool".to_owned()];
-        let error = run(&argv, Path::new("/"), &[], &mut |_, _| {}, &|| false).unwrap_err();
+        let error = run(&argv, Path::new("/"), &[], &mut |_, _| For::People, &|| {
+            false
+        })
+        .unwrap_err();
         assert!(
             error.to_string().contains("plimsoll-no-such-tool"),
             "{error}"

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use plimsoll_bundle::local::{LocalBundle, ServiceSpec};
 use plimsoll_deploy::execute::Progress;
 use plimsoll_deploy::{
-    Executor, Finished, Plan, Release, ReleaseId, ReleaseParts, Settled, Target,
+    Executor, Finished, Observed, Plan, Release, ReleaseId, ReleaseParts, Settled, Target,
 };
 
 use crate::control::client::{Cancel, Client};
@@ -21,7 +21,7 @@ use crate::secrets::{Key, SecretError, SecretPlan, SecretStore};
 use crate::settings::Settings;
 use crate::start::DaemonFile;
 use crate::status::Status;
-use crate::target::LocalTarget;
+use crate::target::{LocalTarget, WayBack};
 use crate::{EnvDir, LocalError, StateDir, seed, start};
 
 /// A question that the daemon answers from memory.
@@ -105,12 +105,7 @@ impl Local {
         let kept = self.release(request)?;
         release::keep(&self.env, &kept)?;
         let mut client = self.current(sink)?;
-        let mut target = LocalTarget {
-            client: &mut client,
-            deadline: self.settings.deadline,
-            on_event: sink,
-        };
-        let observed = target.observe()?;
+        let observed = self.observed(&mut client, sink)?;
         Ok(Plan::try_new(
             &observed,
             &desired(&kept, request, &observed)?,
@@ -120,7 +115,8 @@ impl Local {
     /// Brings a release into force: makes missing secrets, keeps the release, deals with what an earlier run left
     /// half done, plans, and does the plan. A step that fails makes everything go back.
     ///
-    /// Killed at any moment, traffic goes on and the next call resumes or undoes. Cancelled, the same.
+    /// Killed at any moment, traffic goes on and the next call resumes or undoes. Cancelled, what was begun is taken
+    /// back before this returns.
     pub fn deploy(
         &self,
         request: &DeployRequest,
@@ -135,12 +131,7 @@ impl Local {
         if let Some(undone) = self.settle(&mut executor, &kept.release.id, (&mut client, sink))? {
             return self.finish(&kept, undone, (client, began), sink);
         }
-        let observed = LocalTarget {
-            client: &mut client,
-            deadline: self.settings.deadline,
-            on_event: sink,
-        }
-        .observe()?;
+        let observed = self.observed(&mut client, sink)?;
         let plan = Plan::try_new(&observed, &desired(&kept, request, &observed)?)?;
         sink(Event::Planned { plan: plan.clone() });
         let waits = plan.steps.iter().all(plimsoll_deploy::Step::is_wait);
@@ -202,12 +193,7 @@ impl Local {
     ) -> Result<(), LocalError> {
         let _lock = self.env.lock_for_change()?;
         let mut client = self.current(sink)?;
-        let observed = LocalTarget {
-            client: &mut client,
-            deadline: self.settings.deadline,
-            on_event: sink,
-        }
-        .observe()?;
+        let observed = self.observed(&mut client, sink)?;
         let group =
             observed
                 .groups(service)
@@ -332,9 +318,14 @@ impl Local {
         &self,
         kept: &Kept,
         ending: Ending,
-        (mut client, began): (Client, Instant),
+        (client, began): (Client, Instant),
         sink: &mut Sink<'_>,
     ) -> Result<Outcome, LocalError> {
+        let mut client = if self.cancel.is_cancelled() {
+            self.deaf()?
+        } else {
+            client
+        };
         let status = status_of(&mut client)?;
         let stopped = matches!(ending, Ending::Undone { .. }) && self.is_down()?;
         if stopped {
@@ -416,12 +407,29 @@ impl Local {
             };
             (*shared.borrow_mut())(event);
         };
+        let connect = || self.deaf();
         let mut target = LocalTarget {
             client,
+            way_back: WayBack::new(&connect),
             deadline: self.settings.deadline,
             on_event: &mut on_event,
         };
         Ok(change(&mut target, &mut progress)?)
+    }
+
+    /// What there is now.
+    fn observed(&self, client: &mut Client, sink: &mut Sink<'_>) -> Result<Observed, LocalError> {
+        match client.call(Verb::Observe, Some(self.settings.deadline), sink)? {
+            Answer::Observed { observed } => Ok(*observed),
+            Answer::Nothing | Answer::Status { .. } => {
+                Err(LocalError::Protocol("an answer to another question".into()))
+            }
+        }
+    }
+
+    /// A connection that the wish to stop does not reach.
+    fn deaf(&self) -> Result<Client, LocalError> {
+        Client::connect(&self.env, &self.settings.tool_version, &Cancel::new())
     }
 }
 

@@ -4,16 +4,44 @@ use std::time::Duration;
 
 use plimsoll_deploy::{Fault, Observed, Step, StepError, Target};
 
+use crate::LocalError;
 use crate::control::client::Client;
 use crate::control::wire::{Answer, JobKind, Verb};
 use crate::event::Event;
 
 /// This machine, reached through the daemon of one environment.
 pub(crate) struct LocalTarget<'a> {
+    /// Stops when the caller wants to.
     pub(crate) client: &'a mut Client,
+    pub(crate) way_back: WayBack<'a>,
     /// For one step.
     pub(crate) deadline: Duration,
     pub(crate) on_event: &'a mut dyn FnMut(Event),
+}
+
+/// A connection of its own for taking steps back: the wish to stop, which made it necessary, must not stop it too,
+/// and a connection that was stopped in the middle of an answer is of no further use.
+pub(crate) struct WayBack<'a> {
+    connect: &'a dyn Fn() -> Result<Client, LocalError>,
+    client: Option<Client>,
+}
+
+impl<'a> WayBack<'a> {
+    /// `connect` gives a connection that nobody can stop.
+    pub(crate) fn new(connect: &'a dyn Fn() -> Result<Client, LocalError>) -> Self {
+        Self {
+            connect,
+            client: None,
+        }
+    }
+
+    fn client(&mut self) -> Result<&mut Client, LocalError> {
+        let client = match self.client.take() {
+            Some(client) => client,
+            None => (self.connect)()?,
+        };
+        Ok(self.client.insert(client))
+    }
 }
 
 impl Target for LocalTarget<'_> {
@@ -30,6 +58,15 @@ impl Target for LocalTarget<'_> {
     fn apply(&mut self, step: &Step) -> Result<(), StepError> {
         self.client
             .call(verb(step), Some(self.deadline), self.on_event)?;
+        Ok(())
+    }
+
+    fn undo(&mut self, step: &Step) -> Result<(), StepError> {
+        let Some(inverse) = step.inverse() else {
+            return Ok(());
+        };
+        let client = self.way_back.client()?;
+        client.call(verb(&inverse), Some(self.deadline), self.on_event)?;
         Ok(())
     }
 }

@@ -41,7 +41,7 @@ setTimeout(() => {
 const { page, troubles, close } = await openBrowser({ ignoreTls: args.insecure, width: Number(args.width) })
 page.setDefaultTimeout(45_000)
 const report = new Report(page, args.shots)
-const go = (path) => page.goto(args.base + path)
+const go = (path) => page.goto(new URL(path, args.base).href)
 const number = async (locator) => Number((await locator.innerText()).split('\n')[0].replaceAll(/[^\d]/g, ''))
 const count = (side, state) => page.getByTestId(`${side}-${state}`)
 

@@ -79,9 +79,11 @@ CREATE TABLE txn (
   kind text NOT NULL,
   CONSTRAINT txn_once UNIQUE (source_id, identity, occurrence)
 );
--- In the order in which rows come, so it costs next to nothing to keep: one source page by page, and a run's load in its order.
+-- In the order in which rows come, so a row is added at the end of its source: one source page by page, and a run's
+-- load in its order.
 CREATE INDEX txn_by_source ON txn (source_id, id);
--- Files come in the order of their days, so block ranges say which files have a day: a B-tree of days says it for ten times the cost.
+-- Files come in the order of their days, so block ranges say which files have a day, without an entry for each row as a
+-- B-tree of days would keep.
 CREATE INDEX txn_by_day ON txn USING brin (booking_date) WITH (pages_per_range = 32, autosummarize = on);
 
 CREATE FUNCTION txn_doc(t txn) RETURNS json LANGUAGE sql STABLE AS $$
@@ -182,8 +184,8 @@ CREATE INDEX exception_by_run ON exception_item (run_id, nr);
 -- What is not closed, over all runs: the queue of the people, and the dashboard's ageing.
 CREATE INDEX exception_open ON exception_item (nr) WHERE status <> 'closed';
 
--- What lists are narrowed by has few values: a sample of 3,000 rows tells them as well as the usual 30,000, in a tenth of the time. It is
--- taken at the end of each upload and run, so that the first page after it is planned for what is there.
+-- What lists are narrowed by has few values, so a sample of 3,000 rows tells them and the usual 30,000 are not needed.
+-- It is taken at the end of each upload and run, so that the first page after it is planned for what is there.
 ALTER TABLE txn ALTER source_id SET STATISTICS 10, ALTER ccy SET STATISTICS 10;
 ALTER TABLE run_item ALTER run_id SET STATISTICS 10, ALTER txn_id SET STATISTICS 10,
   ALTER side SET STATISTICS 10, ALTER state SET STATISTICS 10;

@@ -2,12 +2,22 @@
 //!
 //! First the release, by weight alone, so that a canary gets exactly its share; then, within the release, the less
 //! busy of two random replicas by requests in flight per weight. Two choices avoid the slow one without every core
-//! rushing to the same idle one.
+//! rushing to the same idle one. Where both are as busy, the one that has had fewer requests is next: so equals get
+//! equal shares, also when one of them stood still for a moment.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::endpoint::Endpoint;
 use crate::random::Random;
+
+/// One request, in the unit of turns and loads, so that a weight divides it finely.
+const ONE: u64 = 1 << 16;
+/// Requests per weight that a replica may be behind and still catch up: a pause of the scheduler at a thousand requests
+/// a second is some dozens. One that was away for longer, or is new, starts level with the others, or it would get
+/// every second request while its caches are cold.
+const CREDIT: u64 = 64 * ONE;
 
 /// A replica with its share.
 #[derive(Debug, Clone)]
@@ -30,9 +40,30 @@ impl Replica {
             && !tried.contains(&self.endpoint.key)
     }
 
-    /// Requests in flight per weight, in 1/65536.
+    /// Requests in flight per weight, in parts of [`ONE`].
     fn load(&self) -> u64 {
-        (u64::from(self.endpoint.in_flight()) << 16) / u64::from(self.weight.max(1))
+        u64::from(self.endpoint.in_flight()) * ONE / u64::from(self.weight.max(1))
+    }
+
+    /// Whether a request goes to this one rather than to `other`.
+    fn is_before(&self, other: &Self) -> bool {
+        match self.load().cmp(&other.load()) {
+            Ordering::Less => true,
+            Ordering::Greater => false,
+            Ordering::Equal => self.turn_beside(other) < other.turn_beside(self),
+        }
+    }
+
+    /// How many requests it has had, but at most [`CREDIT`] fewer than `other`.
+    fn turn_beside(&self, other: &Self) -> u64 {
+        let least = other.endpoint.turn.load(Relaxed).saturating_sub(CREDIT);
+        self.endpoint.turn.fetch_max(least, Relaxed).max(least)
+    }
+
+    fn choose(&self) -> &Arc<Endpoint> {
+        let step = ONE / u64::from(self.weight.max(1));
+        self.endpoint.turn.fetch_add(step.max(1), Relaxed);
+        &self.endpoint
     }
 }
 
@@ -50,10 +81,10 @@ pub(crate) fn pick<'a>(
     };
     let first = pick_weighted(available(), random, None)?;
     let second = pick_weighted(available(), random, Some(first));
-    match second {
-        Some(second) if second.load() < first.load() => Some(&second.endpoint),
-        Some(_) | None => Some(&first.endpoint),
-    }
+    Some(match second {
+        Some(second) if second.is_before(first) => second.choose(),
+        Some(_) | None => first.choose(),
+    })
 }
 
 fn pick_release(replicas: &[Replica], tried: &[u64], random: &Random) -> Option<usize> {
@@ -134,6 +165,31 @@ mod tests {
         for share in shares(&replicas, 20_000) {
             assert!((2250..=2750).contains(&share), "{share}");
         }
+    }
+
+    #[test]
+    fn one_that_stood_still_for_a_moment_catches_up() {
+        let replicas: Vec<Replica> = (0..4).map(|_| replica(0, 1)).collect();
+        let before = {
+            let _busy = replicas[0].endpoint.begin();
+            shares(&replicas, 120)
+        };
+        assert_eq!(before[0], 0);
+        let after = shares(&replicas, 1000);
+        let total = |index: usize| before[index] + after[index];
+        assert!(
+            (0..4).all(|index| (270..=290).contains(&total(index))),
+            "{before:?} {after:?}"
+        );
+    }
+
+    #[test]
+    fn a_new_one_is_not_flooded() {
+        let mut replicas: Vec<Replica> = (0..4).map(|_| replica(0, 1)).collect();
+        shares(&replicas, 40_000);
+        replicas.push(replica(0, 1));
+        let late = shares(&replicas, 1000)[4];
+        assert!((200..=300).contains(&late), "{late}");
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub(crate) struct Endpoint {
     pub(crate) requests: AtomicU64,
     /// Requests that it failed.
     pub(crate) failures: AtomicU64,
+    /// Requests per weight that it was chosen for, as the balancer counts them.
+    pub(crate) turn: AtomicU64,
     in_flight: AtomicU32,
     sockets: AtomicU32,
     health: AtomicU8,
@@ -53,6 +55,7 @@ impl Endpoint {
             probe_now: Notify::new(),
             requests: AtomicU64::new(0),
             failures: AtomicU64::new(0),
+            turn: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
             sockets: AtomicU32::new(0),
             health: AtomicU8::new(UNKNOWN),

@@ -10,7 +10,7 @@ use super::metadata::Metadata;
 use super::target::Target;
 use crate::build::{Built, Watch, copy, finish};
 use crate::recipe::CargoRecipe;
-use crate::tool::{self, Stream};
+use crate::tool::{self, For, Stream};
 use crate::{ArtefactStore, BuildError};
 
 /// A program with all its debug information; larger ones do not fit a layer either.
@@ -27,8 +27,14 @@ pub(crate) fn compile(
     let metadata = Metadata::read(recipe, target, stop)?;
     let mut executable = None;
     let mut on_line = |stream: Stream, line: &str| match stream {
-        Stream::Out => executable = executable_of(line, bin).or(executable.take()),
-        Stream::Err => listen(line),
+        Stream::Out => {
+            executable = executable_of(line, bin).or(executable.take());
+            For::Us
+        }
+        Stream::Err => {
+            listen(line);
+            For::People
+        }
     };
     let mut env = target.env();
     env.push((

@@ -283,3 +283,45 @@ fn a_first_deploy_that_is_undone_leaves_nothing_running() {
     assert_eq!(project.sockets(), Vec::<String>::new());
     assert_eq!(project.up_bundle(&Spec::plain()).ending, Ending::InForce);
 }
+
+#[test]
+fn a_change_cancelled_at_any_step_is_taken_back_before_the_call_returns() {
+    let one = Spec {
+        replicas: 1,
+        ..Spec::plain()
+    };
+    let Some(project) = Project::new(&one) else {
+        return;
+    };
+    project.up();
+    let two = Spec {
+        release: "two",
+        ..one
+    };
+    let mut undone = 0;
+    for at in 0.. {
+        let (outcome, cancelled) = project.up_until(
+            &two,
+            &|event| matches!(event, Event::StepStarted { index, .. } if *index == at),
+        );
+        let mut left = false;
+        if matches!(outcome.ending, Ending::Undone { .. }) {
+            undone += 1;
+            assert_eq!(project.get("/release"), "one", "cancelled at step {at}");
+            let again = project.up_with(&mut |event| {
+                left |= matches!(event, Event::Unfinished { .. });
+            });
+            assert_eq!(again.ending, Ending::Unchanged, "cancelled at step {at}");
+            assert!(!left, "cancelled at step {at}: a change is open");
+            continue;
+        }
+        // Too quick for the wish to be noticed, or no such step: it is in force, never in between.
+        assert_eq!(outcome.ending, Ending::InForce, "cancelled at step {at}");
+        assert_eq!(project.get("/release"), "two", "cancelled at step {at}");
+        if !cancelled {
+            break;
+        }
+        project.up();
+    }
+    assert!(undone > 0, "no step was slow enough to be cancelled");
+}

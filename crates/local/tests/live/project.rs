@@ -190,6 +190,19 @@ impl Project {
             })
     }
 
+    /// A deploy whose caller wants to stop as soon as an event is one that `now` waits for, and whether there was one.
+    pub(crate) fn up_until(&self, spec: &Spec, now: &dyn Fn(&Event) -> bool) -> (Outcome, bool) {
+        let local = open(&self.dir, FIXTURE.into(), None);
+        let cancel = local.canceller();
+        let mut sink = |event| {
+            if now(&event) {
+                cancel.cancel();
+            }
+        };
+        let outcome = local.deploy(&self.request(spec), &mut sink).unwrap();
+        (outcome, cancel.is_cancelled())
+    }
+
     /// The tool is another build from now on.
     pub(crate) fn upgrade_tool(&mut self) {
         self.upgrades += 1;

@@ -6,7 +6,8 @@ use std::time::Instant;
 use anyhow::anyhow;
 use plimsoll_deploy::{Fault, Strategy};
 use plimsoll_local::{
-    Alphabet, Cancel, Data, DeployRequest, Ending, Event, Local, Login, Outcome, Secret, SecretPlan,
+    Alphabet, Cancel, Data, DeployRequest, Ending, Event, Local, LocalError, Login, Outcome,
+    Secret, SecretPlan,
 };
 use plimsoll_model::App;
 use plimsoll_model::app::{self, Generate};
@@ -78,7 +79,7 @@ pub(crate) fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> {
     progress.close();
     let is_in_force = |outcome: &Outcome| !matches!(outcome.ending, Ending::Undone { .. });
     if cancel.is_cancelled() && !outcome.as_ref().is_ok_and(is_in_force) {
-        return interrupted(&local, args, context);
+        return interrupted(&local, args, context, outcome);
     }
     let outcome = outcome.map_err(failure)?;
     if let Ending::Undone {
@@ -88,7 +89,13 @@ pub(crate) fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> {
         fault,
     } = &outcome.ending
     {
-        return Err(undone(step, message, hint.clone(), *fault));
+        let now = if outcome.stopped {
+            "nothing runs, as before"
+        } else {
+            "everything is as it was before"
+        };
+        let error = anyhow!("{message}").context(format!("could not {step}; {now}"));
+        return Err(undone(error, hint.clone(), *fault));
     }
     report(context, args, app, (&outcome, began));
     if args.detach {
@@ -99,11 +106,18 @@ pub(crate) fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> {
 }
 
 /// Stopped before the release was in force, whatever the change said to that.
-fn interrupted(local: &Local, args: &UpArgs, context: &Context) -> Result<ExitStatus> {
+fn interrupted(
+    local: &Local,
+    args: &UpArgs,
+    context: &Context,
+    outcome: std::result::Result<Outcome, LocalError>,
+) -> Result<ExitStatus> {
     if args.detach {
-        return Err(Failure::interrupted().advise(
-            "what runs goes on: `plimsoll up` ends the change, `plimsoll down` stops all",
-        ));
+        return Err(Failure::interrupted().advise(match outcome {
+            Ok(outcome) if outcome.stopped => "the change was taken back: nothing runs, as before",
+            Ok(_) => "the change was taken back: what ran before goes on",
+            Err(_) => "what runs goes on: `plimsoll up` ends the change, `plimsoll down` stops all",
+        }));
     }
     stop(local, context)?;
     Err(Failure::interrupted())
@@ -169,9 +183,7 @@ fn ask(local: &Local, request: &DeployRequest) -> Result<()> {
     Ok(())
 }
 
-fn undone(step: &str, message: &str, hint: Option<String>, fault: Fault) -> Failure {
-    let error =
-        anyhow!("{message}").context(format!("could not {step}; everything is as it was before"));
+fn undone(error: anyhow::Error, hint: Option<String>, fault: Fault) -> Failure {
     let status = match fault {
         Fault::App => ExitStatus::AppFault,
         Fault::Usage => ExitStatus::Usage,

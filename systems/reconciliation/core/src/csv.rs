@@ -1,14 +1,18 @@
 //! CSV records out of a stream.
 //!
 //! Reads what the `csv` crate reads, record for record (a property test holds both side by side), but several times
-//! faster on plain rows: one pass marks the places of delimiters, quotes and control bytes eight bytes at a time, and
-//! records are cut at the marks. A record with a quoted field goes through a byte-wise machine instead.
+//! faster on plain rows: one pass marks the places of delimiters, quotes and control bytes, and the marks of a plain
+//! record are its cuts as they stand. A record with a quoted field goes through a byte-wise machine instead.
+
+mod marks;
 
 use std::io::{self, Read};
+use std::ops::Range;
 
-/// First size of the window over the stream: large enough to make reads rare, small enough to stay in the cache
-/// with its
-/// marks.
+use marks::mark;
+
+/// First size of the window over the stream: large enough to make reads rare, small enough to stay in the cache with
+/// its marks.
 const WINDOW: usize = 64 * 1024;
 
 /// A stream of records.
@@ -27,26 +31,23 @@ pub struct CsvReader<R> {
     next_mark: usize,
     /// Whether all of the window is ASCII.
     is_ascii: bool,
-    spans: Vec<Span>,
-    /// Fields without their quotes, for records that have some.
+    /// Ends of the fields of a record that is not cut at each of its marks.
+    ends: Vec<u32>,
+    /// Fields without their quotes, for records that have some; a byte stands between two of them.
     unquoted: Vec<u8>,
     line: u32,
     read_bytes: u64,
     max_bytes: u64,
 }
 
-/// Where a field lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Span {
-    from: u32,
-    to: u32,
-}
-
 /// One record.
 #[derive(Debug, Clone, Copy)]
 pub struct CsvRecord<'a> {
     bytes: &'a [u8],
-    spans: &'a [Span],
+    /// Where the first field begins.
+    start: u32,
+    /// Where each field ends; the next begins one byte later.
+    ends: &'a [u32],
     /// The line on which it begins, from 1.
     pub line: u32,
     /// Whether the input ended inside a quoted field.
@@ -61,29 +62,31 @@ impl<'a> CsvRecord<'a> {
     /// How many fields it has; at least one.
     #[inline]
     pub fn len(&self) -> usize {
-        self.spans.len()
+        self.ends.len()
     }
 
     /// Whether it has no field: never, since blank lines are no records.
     pub fn is_empty(&self) -> bool {
-        self.spans.is_empty()
+        self.ends.is_empty()
     }
 
     /// The field at this place, empty if there is none.
     #[inline]
     pub fn field(&self, place: usize) -> &'a [u8] {
-        match self.spans.get(place) {
-            Some(span) => &self.bytes[span.from as usize..span.to as usize],
-            None => &[],
-        }
+        let Some(&to) = self.ends.get(place) else {
+            return &[];
+        };
+        let from = match place {
+            0 => self.start,
+            _ => self.ends[place - 1] + 1,
+        };
+        &self.bytes[from as usize..to as usize]
     }
 
     /// All fields.
     pub fn fields(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let bytes = self.bytes;
-        self.spans
-            .iter()
-            .map(move |span| &bytes[span.from as usize..span.to as usize])
+        let record = *self;
+        (0..record.len()).map(move |place| record.field(place))
     }
 }
 
@@ -100,14 +103,25 @@ pub enum CsvError {
 
 /// How a walk over the window ended.
 enum Walk {
-    /// A record ends before this place.
+    /// A record ends before `next`.
     Record {
         next: usize,
+        cuts: Cuts,
         unclosed: bool,
         has_nul: bool,
     },
     /// The record may go on past the window.
     NeedMore,
+}
+
+/// Where the ends of the fields of a record are.
+enum Cuts {
+    /// These marks are the ends.
+    Marks(Range<usize>),
+    /// In `ends`, of the window.
+    Ends,
+    /// In `ends`, of `unquoted`.
+    Unquoted,
 }
 
 impl<R: Read> CsvReader<R> {
@@ -127,7 +141,7 @@ impl<R: Read> CsvReader<R> {
             marks: Vec::new(),
             next_mark: 0,
             is_ascii: false,
-            spans: Vec::new(),
+            ends: Vec::new(),
             unquoted: Vec::new(),
             line: 1,
             read_bytes: 0,
@@ -152,19 +166,14 @@ impl<R: Read> CsvReader<R> {
                 self.refill()?;
                 continue;
             }
-            let (walk, is_quoted) = match self.walk_plain() {
-                Some(walk) => (walk, false),
-                None => (self.walk_quoted(), true),
-            };
-            match walk {
+            match self.walk_plain() {
                 Walk::NeedMore => self.refill()?,
                 Walk::Record {
                     next,
+                    cuts,
                     unclosed,
                     has_nul,
-                } => {
-                    return Ok(Some(self.finish(next, is_quoted, unclosed, has_nul)));
-                }
+                } => return Ok(Some(self.finish(next, cuts, (unclosed, has_nul)))),
             }
         }
     }
@@ -183,36 +192,42 @@ impl<R: Read> CsvReader<R> {
         self.drop_marks();
     }
 
+    #[inline]
     fn finish(
         &mut self,
         next: usize,
-        is_quoted: bool,
-        unclosed: bool,
-        has_nul: bool,
+        cuts: Cuts,
+        (unclosed, has_nul): (bool, bool),
     ) -> CsvRecord<'_> {
         let line = self.line;
         let from = self.at;
         self.at = next;
-        if is_quoted {
-            let breaks = memchr::memchr_iter(b'\n', &self.window[from..next]).count();
-            self.line = self
-                .line
-                .saturating_add(u32::try_from(breaks).unwrap_or(u32::MAX));
-            self.drop_marks();
-        }
-        let bytes = if is_quoted {
-            &self.unquoted
-        } else {
-            &self.window
+        let (bytes, start, ends) = match cuts {
+            Cuts::Marks(marks) => (&self.window, to_u32(from), &self.marks[marks]),
+            Cuts::Ends => (&self.window, to_u32(from), &self.ends[..]),
+            Cuts::Unquoted => {
+                self.pass_quoted(from, next);
+                (&self.unquoted, 0, &self.ends[..])
+            }
         };
         CsvRecord {
             bytes,
-            spans: &self.spans,
+            start,
+            ends,
             line,
             unclosed,
             has_nul,
             is_ascii: self.is_ascii,
         }
+    }
+
+    /// Counts the line ends within quotes, and leaves the marks of the record behind.
+    #[cold]
+    fn pass_quoted(&mut self, from: usize, next: usize) {
+        let breaks = memchr::memchr_iter(b'\n', &self.window[from..next]).count();
+        let breaks = u32::try_from(breaks).unwrap_or(u32::MAX);
+        self.line = self.line.saturating_add(breaks);
+        self.drop_marks();
     }
 
     fn drop_marks(&mut self) {
@@ -239,56 +254,72 @@ impl<R: Read> CsvReader<R> {
         }
     }
 
-    /// Cuts a record at the marks. `None` if one of its fields is quoted.
+    /// Cuts a record at its marks, if each of them but the last is a delimiter.
     #[inline]
-    fn walk_plain(&mut self) -> Option<Walk> {
-        self.spans.clear();
+    fn walk_plain(&mut self) -> Walk {
+        let first = self.next_mark;
+        for (last, &mark) in (first..).zip(&self.marks[first..]) {
+            let byte = self.window[mark as usize];
+            if byte != self.delimiter {
+                if byte != b'\n' && byte != b'\r' {
+                    return self.walk_marks();
+                }
+                // The line end itself stays, with its mark, for `skip_line_ends`.
+                self.next_mark = last;
+                return Walk::Record {
+                    next: mark as usize,
+                    cuts: Cuts::Marks(first..last + 1),
+                    unclosed: false,
+                    has_nul: false,
+                };
+            }
+        }
+        self.walk_marks()
+    }
+
+    /// Cuts a record at those of its marks that are delimiters: quotes and control bytes may stand within a field. A
+    /// record with a quoted field goes on to [`CsvReader::walk_quoted`].
+    #[cold]
+    fn walk_marks(&mut self) -> Walk {
+        self.ends.clear();
         let mut from = to_u32(self.at);
         let mut has_nul = false;
         let mut next_mark = self.next_mark;
+        let mut next = None;
         for &mark in &self.marks[next_mark..] {
             let byte = self.window[mark as usize];
             if byte == self.delimiter {
-                self.spans.push(Span { from, to: mark });
+                self.ends.push(mark);
                 from = mark + 1;
             } else if byte == b'\n' || byte == b'\r' {
-                self.spans.push(Span { from, to: mark });
-                // The line end itself stays, with its mark, for `skip_line_ends`.
-                self.next_mark = next_mark;
-                return Some(Walk::Record {
-                    next: mark as usize,
-                    unclosed: false,
-                    has_nul,
-                });
+                next = Some(mark as usize);
+                break;
             } else if byte == b'"' && mark == from {
-                return None;
+                return self.walk_quoted();
             } else if byte == 0 {
                 has_nul = true;
             }
             next_mark += 1;
         }
-        if !self.ended {
-            return Some(Walk::NeedMore);
+        if next.is_none() && !self.ended {
+            return Walk::NeedMore;
         }
-        self.spans.push(Span {
-            from,
-            to: to_u32(self.filled),
-        });
+        let next = next.unwrap_or(self.filled);
+        self.ends.push(to_u32(next));
         self.next_mark = next_mark;
-        Some(Walk::Record {
-            next: self.filled,
+        Walk::Record {
+            next,
+            cuts: Cuts::Ends,
             unclosed: false,
             has_nul,
-        })
+        }
     }
 
-    /// Takes a record byte by byte. A quote means something at the start of a field only, and inside it two mean
-    /// one; what
-    /// follows a closing quote belongs to the field as it is.
+    /// Takes a record byte by byte. A quote means something at the start of a field only, and inside it two mean one;
+    /// what follows a closing quote belongs to the field as it is.
     fn walk_quoted(&mut self) -> Walk {
-        self.spans.clear();
+        self.ends.clear();
         self.unquoted.clear();
-        let mut from = 0;
         let mut place = Place::FieldStart;
         for (offset, &byte) in self.window[self.at..self.filled].iter().enumerate() {
             let is_end = matches!(byte, b'\n' | b'\r');
@@ -305,12 +336,11 @@ impl<R: Read> CsvReader<R> {
                 }
                 Place::FieldStart | Place::Plain | Place::QuoteInQuoted => {
                     if byte == self.delimiter || is_end {
-                        let to = to_u32(self.unquoted.len());
-                        self.spans.push(Span { from, to });
-                        from = to;
+                        self.ends.push(to_u32(self.unquoted.len()));
                         if is_end {
                             return self.quoted_record(self.at + offset, Place::Plain);
                         }
+                        self.unquoted.push(byte);
                         Place::FieldStart
                     } else {
                         self.unquoted.push(byte);
@@ -322,10 +352,7 @@ impl<R: Read> CsvReader<R> {
         if !self.ended {
             return Walk::NeedMore;
         }
-        self.spans.push(Span {
-            from,
-            to: to_u32(self.unquoted.len()),
-        });
+        self.ends.push(to_u32(self.unquoted.len()));
         self.quoted_record(self.filled, place)
     }
 
@@ -333,14 +360,14 @@ impl<R: Read> CsvReader<R> {
         let has_nul = memchr::memchr(0, &self.unquoted).is_some();
         Walk::Record {
             next,
+            cuts: Cuts::Unquoted,
             unclosed: place == Place::Quoted,
             has_nul,
         }
     }
 
-    /// Moves what is left of the window to its front, reads on, and marks again. The window doubles when one
-    /// record fills
-    /// it, so the work for a record of any length stays linear.
+    /// Moves what is left of the window to its front, reads on, and marks again. The window doubles when one record
+    /// fills it, so the work for a record of any length stays linear.
     fn refill(&mut self) -> Result<(), CsvError> {
         self.window.copy_within(self.at..self.filled, 0);
         self.filled -= self.at;
@@ -385,46 +412,6 @@ enum Place {
 #[inline]
 fn to_u32(place: usize) -> u32 {
     place as u32
-}
-
-const LOW: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x8080_8080_8080_8080;
-
-/// The high bit of each byte of `word` that is zero. Exact: no carry runs from one byte into the next.
-#[inline]
-fn zero_bytes(word: u64) -> u64 {
-    !(((word & !HIGH) + !HIGH) | word) & HIGH
-}
-
-/// The high bit of each byte of `word` that is below 0x20: line ends, NUL and their like.
-#[inline]
-fn control_bytes(word: u64) -> u64 {
-    !(((word & !HIGH) + LOW * 0x60) | word) & HIGH
-}
-
-/// Collects the places of all delimiters, quotes and control bytes.
-fn mark(window: &[u8], delimiter: u8, marks: &mut Vec<u32>) {
-    marks.clear();
-    let delimiters = LOW * u64::from(delimiter);
-    let quotes = LOW * u64::from(b'"');
-    let (words, rest) = window.as_chunks::<8>();
-    let mut base = 0;
-    for word in words {
-        let word = u64::from_le_bytes(*word);
-        let mut found =
-            zero_bytes(word ^ delimiters) | zero_bytes(word ^ quotes) | control_bytes(word);
-        while found != 0 {
-            marks.push(base + found.trailing_zeros() / 8);
-            found &= found - 1;
-        }
-        base += 8;
-    }
-    for byte in rest {
-        if *byte == delimiter || *byte == b'"' || *byte < 0x20 {
-            marks.push(base);
-        }
-        base += 1;
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::word::digit_pairs;
+
 /// Days since 1970-01-01 in the Gregorian calendar. Written as `YYYY-MM-DD` everywhere outside the engine.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -18,18 +20,16 @@ impl Day {
     /// The day that is `days` after 1970-01-01. Days outside of 1900 to 2999 are clamped to that range, so that
     /// differences of two days never overflow.
     pub fn from_days(days: i32) -> Self {
-        Self(days.clamp(
-            days_from_civil(*YEARS.start(), 1, 1),
-            days_from_civil(*YEARS.end(), 12, 31),
-        ))
+        const FIRST: i32 = days_from_civil(*YEARS.start(), 1, 1);
+        const LAST: i32 = days_from_civil(*YEARS.end(), 12, 31);
+        Self(days.clamp(FIRST, LAST))
     }
 
     /// The day with these numbers, if the calendar has it and it lies in the years 1900 to 2999.
     #[inline]
     pub fn from_ymd(year: i32, month: u32, day: u32) -> Option<Self> {
-        let exists = YEARS.contains(&year)
-            && (1..=12).contains(&month)
-            && (1..=days_in_month(year, month)).contains(&day);
+        let exists =
+            YEARS.contains(&year) && (1..=12).contains(&month) && is_in_month(year, month, day);
         exists.then(|| Self(days_from_civil(year, month, day)))
     }
 
@@ -213,22 +213,15 @@ impl Width {
 
 #[inline]
 fn parse_iso(text: &[u8]) -> Option<Day> {
-    let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text else {
-        return None;
-    };
-    let mut all_digits = true;
-    let mut digit = |byte: u8| {
-        let value = byte.wrapping_sub(b'0');
-        all_digits &= value < 10;
-        u32::from(value)
-    };
-    let year = digit(y1) * 1000 + digit(y2) * 100 + digit(y3) * 10 + digit(y4);
-    let month = digit(m1) * 10 + digit(m2);
-    let day = digit(d1) * 10 + digit(d2);
-    if !all_digits {
+    // `YYYY-MM-` and `YY-MM-DD`.
+    let (head, tail) = (text.first_chunk::<8>()?, text.last_chunk::<8>()?);
+    if text.len() != 10 || head[4] != b'-' || head[7] != b'-' {
         return None;
     }
-    Day::from_ymd(i32::try_from(year).ok()?, month, day)
+    let (head, tail) = (u64::from_le_bytes(*head), u64::from_le_bytes(*tail));
+    let (year, month, day) = (head & 0xFFFF_FFFF, head >> 40 & 0xFFFF, tail >> 48);
+    let [century, year, month, day] = digit_pairs(year | month << 32 | day << 48)?;
+    Day::from_ymd((century * 100 + year).cast_signed(), month, day)
 }
 
 /// Takes as many digits as there are, up to `most`.
@@ -263,27 +256,26 @@ fn take_month_name(rest: &mut &[u8]) -> Option<u32> {
     u32::try_from(place + 1).ok()
 }
 
+/// Days of the months of a common year, by their number; there is no month 0. In one place in memory: a constant would
+/// be copied for each look at it.
+static MONTH_DAYS: [u32; 13] = [0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+
+/// Whether the calendar has this day in a month from 1 to 12.
 #[inline]
-fn days_in_month(year: i32, month: u32) -> u32 {
-    match month {
-        4 | 6 | 9 | 11 => 30,
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        _ => 31,
-    }
+fn is_in_month(year: i32, month: u32, day: u32) -> bool {
+    let is_leap = || year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    (1..=MONTH_DAYS[month as usize]).contains(&day) || (month == 2 && day == 29 && is_leap())
 }
 
-/// Days since 1970-01-01 of a date of the Gregorian calendar. Years are counted from March, so that the leap day is the
-/// last of its year and the length of the months before it follows one formula.
+/// Days since 1970-01-01 of a date of the Gregorian calendar after the year 0. Years are counted from March, so that
+/// the leap day is the last of its year and the length of the months before it follows one formula.
 #[inline]
-fn days_from_civil(year: i32, month: u32, day: u32) -> i32 {
-    let march_year = if month <= 2 { year - 1 } else { year };
-    let era = march_year.div_euclid(400);
-    let year_of_era = march_year.rem_euclid(400);
-    let month_from_march = (month.cast_signed() + 9) % 12;
-    let day_of_year = (153 * month_from_march + 2) / 5 + day.cast_signed() - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
+const fn days_from_civil(year: i32, month: u32, day: u32) -> i32 {
+    let march_year = (if month <= 2 { year - 1 } else { year }).cast_unsigned();
+    let month_from_march = if month <= 2 { month + 9 } else { month - 3 };
+    let leap_days = march_year / 4 - march_year / 100 + march_year / 400;
+    let day_of_year = (153 * month_from_march + 2) / 5 + day - 1;
+    (march_year * 365 + leap_days + day_of_year).cast_signed() - 719_468
 }
 
 fn civil_from_days(days: i32) -> (i32, u32, u32) {

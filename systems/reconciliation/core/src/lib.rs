@@ -24,3 +24,4 @@ pub mod outcome;
 pub mod rules;
 pub mod synth;
 pub mod txn;
+mod word;

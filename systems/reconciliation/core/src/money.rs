@@ -3,6 +3,7 @@
 use thiserror::Error;
 
 use crate::currency::Ccy;
+use crate::word::{few_digits, few_digits_with_decimals};
 
 /// How a file writes its numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,14 @@ pub enum AmountError {
 /// filled up; more are an error. The result is never `i64::MIN`, so it can always be negated.
 #[inline]
 pub fn parse_minor(text: &[u8], exponent: u8, format: AmountFormat) -> Result<i64, AmountError> {
+    if let Some(minor) = parse_common(text, exponent, format.decimal) {
+        return Ok(minor);
+    }
+    parse_any(text, exponent, format)
+}
+
+/// [`parse_minor`] for whatever is written in another way than most.
+fn parse_any(text: &[u8], exponent: u8, format: AmountFormat) -> Result<i64, AmountError> {
     let (negative, digits) = split_sign(text.trim_ascii())?;
     let magnitude = match format.thousands {
         None => parse_plain(digits, exponent, format.decimal)?,
@@ -61,6 +70,22 @@ pub fn format_minor(minor: i64, ccy: Ccy) -> String {
     let (whole, decimals) = digits.split_at(digits.len() - exponent);
     let point = if exponent == 0 { "" } else { "." };
     format!("{sign}{whole}{point}{decimals}")
+}
+
+/// How most amounts are written: at most eight bytes (`99999.99`), all decimals, and no more than a minus in front.
+/// Without a loop, since the number of digits of the next amount is nothing that a processor can foresee.
+#[inline]
+fn parse_common(text: &[u8], exponent: u8, decimal: u8) -> Option<i64> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        _ => (false, text),
+    };
+    let minor = match exponent {
+        0 => few_digits(digits)?,
+        _ => few_digits_with_decimals(digits, exponent, decimal)?,
+    };
+    let minor = i64::from(minor);
+    Some(if negative { -minor } else { minor })
 }
 
 #[inline]

@@ -229,17 +229,15 @@ impl Outcome {
 
     /// How many rows of a side are in which state.
     pub fn counts(&self, side: Side) -> SideCounts {
-        let mut counts = SideCounts::default();
-        for row in 0..self.rows(side).len() {
-            match self.state(side, row) {
-                RowState::Matched => counts.matched += 1,
-                RowState::Suggested => counts.suggested += 1,
-                RowState::Unmatched | RowState::Duplicate | RowState::Rejected => {
-                    counts.unmatched += 1;
-                }
-            }
+        // Each match holds one row of each side, so the matches tell without a look at any row.
+        let is_confirmed = |pair: &&Pair| pair.status == MatchStatus::Confirmed;
+        let matched = self.pairs.iter().filter(is_confirmed).count() as u64;
+        let suggested = self.pairs.len() as u64 - matched;
+        SideCounts {
+            matched,
+            suggested,
+            unmatched: self.rows(side).len() as u64 - matched - suggested,
         }
-        counts
     }
 
     /// Money of a side by currency and state, ordered by currency code.

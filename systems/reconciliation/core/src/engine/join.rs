@@ -1,25 +1,22 @@
 //! The join of both sides by key.
 //!
 //! Hashes of keys are scattered into partitions that fit the cache, sorted there, and merged: equal hashes of both
-//! sides meet
-//! without a random access to memory. What the comparison of two rows needs travels with them, and keys are
-//! compared byte
-//! by byte.
+//! sides meet without a random access to memory. What the comparison of two rows needs travels with them, and keys are
+//! compared byte by byte.
 
 use std::cmp::Ordering;
 
-use super::compare::Checks;
-use super::compare::Numbers;
-use super::keys::{InlineKey, KeyScratch, SideKeys};
+use super::compare::{Checks, Numbers};
+use super::keys::{InlineKey, KeyScratch, NARROW, SideKeys, WIDE};
 use super::solve::Solver;
 use super::{NONE, RunError, State};
 use crate::date::Day;
 use crate::rules::{Filter, Pass};
 
-/// Rows of one side that a partition holds on average: 512 entries of 40 bytes from each side stay in the
-/// second-level cache
-/// while they are sorted and merged.
-const PARTITION_ROWS: usize = 512;
+/// Rows of one side that a partition holds on average, at least: with twice as many, 4,096 entries of 32 bytes from
+/// each side take 256 KiB, and stay in a second-level cache of 512 KiB while they are sorted and merged. Fewer rows and
+/// more partitions cost more: while rows are scattered, the end of each partition has to stay in the first-level cache.
+const PARTITION_ROWS: usize = 2048;
 
 /// At most 2^10 partitions, so that scattering writes to no more pages at once than the processor has translations for.
 const MAX_PARTITION_BITS: u32 = 10;
@@ -46,6 +43,19 @@ pub(super) fn join(
     keys: &(SideKeys<'_>, SideKeys<'_>),
     state: &mut State<'_>,
 ) -> Result<(), RunError> {
+    if keys.0.are_narrow() && keys.1.are_narrow() {
+        join_by::<NARROW>(pass, keys, state)
+    } else {
+        join_by::<WIDE>(pass, keys, state)
+    }
+}
+
+/// The same with keys of so many words; the result does not depend on it.
+fn join_by<const WORDS: usize>(
+    pass: &Pass,
+    keys: &(SideKeys<'_>, SideKeys<'_>),
+    state: &mut State<'_>,
+) -> Result<(), RunError> {
     let matched = state.matched();
     let (open_l, open_r) = (state.left.len() - matched, state.right.len() - matched);
     let bits = (open_l.max(open_r) / PARTITION_ROWS)
@@ -53,11 +63,11 @@ pub(super) fn join(
         .ilog2()
         .min(MAX_PARTITION_BITS);
     state.report(0)?;
-    let mut lefts = Partitions::new(open_l, bits);
+    let mut lefts = Partitions::<WORDS>::new(open_l, bits);
     lefts.fill(&keys.0, pass.filter_left.as_ref(), |row| {
         state.left_claims[row].right == NONE
     });
-    let mut rights = Partitions::new(open_r, bits);
+    let mut rights = Partitions::<WORDS>::new(open_r, bits);
     rights.fill(&keys.1, pass.filter_right.as_ref(), |row| {
         !state.right_claimed[row]
     });
@@ -80,22 +90,22 @@ pub(super) fn join(
 
 /// Rows of both sides whose keys have the same hash (and so, nearly always, the same key).
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Run<'a> {
-    pub(super) lefts: Tagged<'a>,
-    pub(super) rights: Tagged<'a>,
+pub(super) struct Run<'a, const WORDS: usize> {
+    pub(super) lefts: Tagged<'a, WORDS>,
+    pub(super) rights: Tagged<'a, WORDS>,
 }
 
 /// Some of the rows of one side.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Tagged<'a> {
+pub(super) struct Tagged<'a, const WORDS: usize> {
     tags: &'a [u64],
-    entries: &'a [Entry],
+    entries: &'a [Entry<WORDS>],
 }
 
-impl<'a> Tagged<'a> {
+impl<'a, const WORDS: usize> Tagged<'a, WORDS> {
     /// The entry, if there is one only.
     #[inline]
-    pub(super) fn only(self) -> Option<&'a Entry> {
+    pub(super) fn only(self) -> Option<&'a Entry<WORDS>> {
         match self.tags {
             [tag] => Some(&self.entries[entry_of(*tag)]),
             _ => None,
@@ -111,16 +121,16 @@ impl<'a> Tagged<'a> {
     }
 }
 
-/// A row with what the comparison with another needs: 40 bytes.
+/// A row with what the comparison with another needs: 32 or 40 bytes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Entry {
+pub(super) struct Entry<const WORDS: usize> {
     amount: i64,
     day: Day,
     pub(super) row: u32,
-    pub(super) key: InlineKey,
+    pub(super) key: InlineKey<WORDS>,
 }
 
-impl Entry {
+impl<const WORDS: usize> Entry<WORDS> {
     #[inline]
     pub(super) fn numbers(&self) -> Numbers {
         Numbers {
@@ -131,8 +141,8 @@ impl Entry {
 }
 
 /// The rows of one side, grouped by the top bits of the hash of their key.
-struct Partitions {
-    entries: Vec<Vec<Entry>>,
+struct Partitions<const WORDS: usize> {
+    entries: Vec<Vec<Entry<WORDS>>>,
     bits: u32,
     /// Of the partition at hand, one for each entry and sorted. Upper half: of the hash; lower half: the place of
     /// the entry.
@@ -150,7 +160,7 @@ fn entry_of(tag: u64) -> usize {
     tag as u32 as usize
 }
 
-impl Partitions {
+impl<const WORDS: usize> Partitions<WORDS> {
     /// Room for about so many rows. Hashes spread evenly, so an eighth more than the average is nearly always enough.
     fn new(rows: usize, bits: u32) -> Self {
         let average = rows >> bits;
@@ -193,9 +203,8 @@ impl Partitions {
         self.entries.len()
     }
 
-    /// Prepares a partition for [`Partitions::tagged`]. The lower half of a hash does not name the partition;
-    /// computing it
-    /// again costs less than carrying it along.
+    /// Prepares a partition for [`Partitions::tagged`]. The lower half of a hash does not name the partition; computing
+    /// it again costs less than carrying it along.
     fn sort(&mut self, partition: usize, keys: &SideKeys<'_>) {
         let numbered = (0_u64..).zip(&self.entries[partition]);
         self.unsorted.clear();
@@ -204,7 +213,7 @@ impl Partitions {
         sort_tags(&self.unsorted, &mut self.tags);
     }
 
-    fn tagged(&self, partition: usize) -> Tagged<'_> {
+    fn tagged(&self, partition: usize) -> Tagged<'_, WORDS> {
         Tagged {
             tags: &self.tags,
             entries: &self.entries[partition],
@@ -216,7 +225,7 @@ impl Partitions {
 fn sort_tags(tags: &[u64], sorted: &mut Vec<u64>) {
     sorted.clear();
     sorted.resize(tags.len(), 0);
-    let bits = tags.len().clamp(1, MAX_BUCKETS).ilog2();
+    let bits = tags.len().clamp(1, MAX_BUCKETS).next_power_of_two().ilog2();
     // Shifting in two steps, since a shift by all 64 bits is none.
     let bucket_of = |tag: u64| (tag >> (63 - bits) >> 1) as usize;
     let mut ends = [0_u32; MAX_BUCKETS + 1];
@@ -245,7 +254,11 @@ fn sort_tags(tags: &[u64], sorted: &mut Vec<u64>) {
 }
 
 /// Calls `found` for each hash that both sides have in a partition.
-fn merge(left: Tagged<'_>, right: Tagged<'_>, mut found: impl FnMut(Run<'_>)) {
+fn merge<const WORDS: usize>(
+    left: Tagged<'_, WORDS>,
+    right: Tagged<'_, WORDS>,
+    mut found: impl FnMut(Run<'_, WORDS>),
+) {
     let (lefts, rights) = (left.tags, right.tags);
     let (mut l, mut r) = (0, 0);
     while l < lefts.len() && r < rights.len() {
@@ -273,6 +286,56 @@ fn merge(left: Tagged<'_>, right: Tagged<'_>, mut found: impl FnMut(Run<'_>)) {
                     },
                 });
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use crate::currency::Ccy;
+    use crate::engine::keys::{KeyScratch, NARROW, SideKeys};
+    use crate::engine::{RunOptions, run};
+    use crate::rules::RuleSet;
+    use crate::txn::{Txn, TxnStore};
+
+    #[test]
+    fn long_keys_that_the_sample_did_not_see_match_as_short_ones_do() {
+        let rules: RuleSet = serde_json::from_str(
+            r#"{"name":"n","version":1,"passes":[{"name":"p","kind":"one_to_one",
+                "block":[{"field":"reference"}],"compare":[{"amount_tol":{"abs_minor":1}}],"outcome":"confirmed"}]}"#,
+        )
+        .unwrap();
+        let store_with = |long: &str| {
+            let mut store = TxnStore::new();
+            for row_id in 1..=3000 {
+                let short = format!("R{row_id}");
+                let txn = Txn {
+                    row_id,
+                    booking_date: "2026-01-02".parse().unwrap(),
+                    value_date: None,
+                    amount_minor: 5,
+                    ccy: Ccy::from_code(b"EUR").unwrap(),
+                    ext_id: "",
+                    reference: if row_id == 2 { long } else { &short },
+                    counterparty: "",
+                    description: "",
+                    kind: "",
+                };
+                store.push(&txn).unwrap();
+            }
+            store
+        };
+        let long = "a reference that no key of two or three words holds";
+        let left = store_with(long);
+        let keys = SideKeys::left(&rules.passes[0], &left, 0);
+        let key = keys.key::<NARROW>(1, &mut KeyScratch::default()).unwrap();
+        assert!(keys.are_narrow() && key.is_too_long());
+        for (right, matches) in [(store_with(long), 3000), (store_with(&long[1..]), 2999)] {
+            let mut go_on = |_: crate::engine::Progress<'_>| ControlFlow::Continue(());
+            let outcome = run(&rules, &left, &right, RunOptions::default(), &mut go_on).unwrap();
+            assert_eq!(outcome.matches().len(), matches);
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::date::Day;
 use crate::normalise::{Normaliser, Scratch, normalise};
 use crate::rules::{Field, Pass};
 use crate::txn::{TextField, TxnStore};
+use crate::word::short_word;
 
 /// The keys of one side.
 #[derive(Debug)]
@@ -34,20 +35,28 @@ enum Part<'a> {
 /// Held as words and not as bytes: a word that is read right after some of its bytes were written makes the
 /// processor wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct InlineKey([u64; InlineKey::WORDS]);
+pub(super) struct InlineKey<const WORDS: usize>([u64; WORDS]);
 
-impl InlineKey {
-    /// With 16 bytes for what goes beside it, an entry of the join has 40 bytes. The currency and a reference of 22
-    /// characters fit, or one of 17 with a code of 4.
-    const WORDS: usize = 3;
-    /// First word of a key that does not fit and has to be compared where the rows are stored; its hash follows.
-    /// No currency
-    /// has this place.
+/// Words of the keys of a pass whose keys are short: the currency and a reference of 14 characters fit, or one of 9 and
+/// a code of 4. With 16 bytes for what goes beside it, an entry of the join has 32 bytes, half a line of the cache.
+pub(super) const NARROW: usize = 2;
+
+/// Words of other keys: the currency and a reference of 22 characters fit, or one of 17 with a code of 4.
+pub(super) const WIDE: usize = 3;
+
+/// Rows of a side whose keys tell whether the pass has short ones.
+const SAMPLE: usize = 1000;
+
+impl<const WORDS: usize> InlineKey<WORDS> {
+    /// First word of a key that does not fit and has to be compared where the rows are stored; its hash follows. No
+    /// currency has this place.
     const LONG: u64 = u8::MAX as u64;
 
     /// Stands for a key that does not fit.
     fn too_long(hash: u64) -> Self {
-        Self([Self::LONG, hash, 0])
+        let mut words = [0; WORDS];
+        (words[0], words[1]) = (Self::LONG, hash);
+        Self(words)
     }
 
     /// Whether the key did not fit.
@@ -58,16 +67,16 @@ impl InlineKey {
 }
 
 /// An [`InlineKey`] that is being written.
-struct KeyWriter {
-    words: [u64; InlineKey::WORDS],
+struct KeyWriter<const WORDS: usize> {
+    words: [u64; WORDS],
     /// Bytes written; beyond the size of the words once a part did not fit.
     len: usize,
 }
 
-impl KeyWriter {
+impl<const WORDS: usize> KeyWriter<WORDS> {
     #[inline]
     fn new(ccy: Ccy) -> Self {
-        let mut words = [0; InlineKey::WORDS];
+        let mut words = [0; WORDS];
         words[0] = u64::from(ccy.place());
         Self { words, len: 1 }
     }
@@ -90,7 +99,11 @@ impl KeyWriter {
     /// Appends a text with its length, so that the end of one cannot pass for the start of the next.
     #[inline]
     fn push_text(&mut self, text: &[u8]) {
-        if text.len() > InlineKey::WORDS * 8 {
+        if text.len() < 8 {
+            let word = short_word(text) << 8 | text.len() as u64;
+            return self.push(word, text.len() + 1);
+        }
+        if text.len() > WORDS * 8 {
             self.len = usize::from(u8::MAX);
             return;
         }
@@ -99,28 +112,15 @@ impl KeyWriter {
         for word in words {
             self.push(u64::from_le_bytes(*word), 8);
         }
-        self.push(short_word(rest), rest.len());
+        if !rest.is_empty() {
+            self.push(short_word(rest), rest.len());
+        }
     }
 
     /// The key, if all of it fits.
     #[inline]
-    fn finish(self) -> Option<InlineKey> {
-        (self.len <= InlineKey::WORDS * 8).then_some(InlineKey(self.words))
-    }
-}
-
-/// Fewer than eight bytes as a number, in at most two overlapping loads: a call of `memcpy` takes longer than that.
-#[inline]
-fn short_word(bytes: &[u8]) -> u64 {
-    if let (Some(head), Some(tail)) = (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
-        let (head, tail) = (u32::from_le_bytes(*head), u32::from_le_bytes(*tail));
-        return u64::from(head) | u64::from(tail) << ((bytes.len() - 4) * 8);
-    }
-    match *bytes {
-        [a] => u64::from(a),
-        [a, b] => u64::from(u16::from_le_bytes([a, b])),
-        [a, b, c] => u64::from(u32::from_le_bytes([a, b, c, 0])),
-        _ => 0,
+    fn finish(self) -> Option<InlineKey<WORDS>> {
+        (self.len <= WORDS * 8).then_some(InlineKey(self.words))
     }
 }
 
@@ -175,16 +175,29 @@ impl<'a> SideKeys<'a> {
         }
     }
 
-    /// The key of a row; `None` if a part of it is missing. Equal keys give equal results, whether or not they fit
-    /// into an
-    /// [`InlineKey`].
+    /// Whether keys of [`NARROW`] words hold the keys of the rows, as far as some rows from all over the store tell.
+    pub(super) fn are_narrow(&self) -> bool {
+        let mut scratch = KeyScratch::default();
+        (0..self.store.len())
+            .step_by((self.store.len() / SAMPLE).max(1))
+            .filter_map(|row| self.key::<NARROW>(row, &mut scratch))
+            .all(|key| !key.is_too_long())
+    }
+
+    /// The key of a row; `None` if a part of it is missing. Equal keys give equal results, whether or not they fit into
+    /// an [`InlineKey`].
     #[inline]
-    pub(super) fn key(&self, row: usize, scratch: &mut KeyScratch) -> Option<InlineKey> {
+    pub(super) fn key<const WORDS: usize>(
+        &self,
+        row: usize,
+        scratch: &mut KeyScratch,
+    ) -> Option<InlineKey<WORDS>> {
         let mut key = KeyWriter::new(self.store.ccy(row));
+        let texts = self.store.texts(row);
         for part in &self.parts {
             match part {
                 Part::Text(field, norm) => {
-                    let text = normalise(self.store.bytes(row, *field), norm, &mut scratch.one);
+                    let text = normalise(texts.get(*field), norm, &mut scratch.one);
                     if text.is_empty() {
                         return None;
                     }
@@ -205,7 +218,7 @@ impl<'a> SideKeys<'a> {
 
     /// The hash of a key.
     #[inline]
-    pub(super) fn hash(&self, key: &InlineKey) -> u64 {
+    pub(super) fn hash<const WORDS: usize>(&self, key: &InlineKey<WORDS>) -> u64 {
         let mut hasher = self.hash.build_hasher();
         for word in key.0 {
             hasher.write_u64(word);

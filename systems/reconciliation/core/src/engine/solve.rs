@@ -41,7 +41,7 @@ impl<'a> Solver<'a> {
 
     /// Takes the rows of one hash.
     #[inline]
-    pub(super) fn take(&mut self, run: Run<'_>, state: &mut State<'_>) {
+    pub(super) fn take<const WORDS: usize>(&mut self, run: Run<'_, WORDS>, state: &mut State<'_>) {
         if let (Some(left), Some(right)) = (run.lefts.only(), run.rights.only()) {
             self.take_pair(left, right, state);
         } else {
@@ -51,7 +51,12 @@ impl<'a> Solver<'a> {
 
     /// The common case: one row on each side, so no rival.
     #[inline]
-    fn take_pair(&mut self, left: &Entry, right: &Entry, state: &mut State<'_>) {
+    fn take_pair<const WORDS: usize>(
+        &mut self,
+        left: &Entry<WORDS>,
+        right: &Entry<WORDS>,
+        state: &mut State<'_>,
+    ) {
         let (l, r) = (left.row as usize, right.row as usize);
         let same_key = left.key == right.key
             && (!left.key.is_too_long() || self.left.equal(l, self.right, r, &mut self.scratch));
@@ -68,7 +73,7 @@ impl<'a> Solver<'a> {
     /// Splits a run into its true keys: a hash may stand for several.
     #[cold]
     #[inline(never)]
-    fn take_many(&mut self, run: Run<'_>, state: &mut State<'_>) {
+    fn take_many<const WORDS: usize>(&mut self, run: Run<'_, WORDS>, state: &mut State<'_>) {
         let mut lefts = run.lefts.rows();
         let mut rights = run.rights.rows();
         while let Some(&first) = lefts.first() {

@@ -7,7 +7,7 @@ use crate::date::Day;
 use crate::encoding::decode_into;
 use crate::mapping::{AmountSource, CompiledMapping, CurrencySource, MappingError};
 use crate::money::{AmountError, parse_minor};
-use crate::txn::{Numbers, TxnStore};
+use crate::txn::{Numbers, TextField, TxnStore};
 
 /// Where each field of a row is in the records of the file at hand.
 #[derive(Debug)]
@@ -19,8 +19,10 @@ pub(super) struct Plan<'a> {
     value: Option<usize>,
     amount: AmountPlace,
     ccy: CcyPlace,
-    /// In the order of [`crate::txn::TextField`].
-    texts: [Option<usize>; 5],
+    /// Of the texts that the file has, in the order of [`TextField`].
+    texts: Vec<usize>,
+    has_text: [bool; TextField::COUNT],
+    id: Option<usize>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +82,13 @@ impl<'a> Plan<'a> {
             CurrencySource::Column(column) => CcyPlace::Column(column.resolve(first)?),
             CurrencySource::Fixed(ccy) => CcyPlace::Fixed(*ccy),
         };
+        let texts = [
+            place(&columns.ext_id)?,
+            place(&columns.reference)?,
+            place(&columns.counterparty)?,
+            place(&columns.description)?,
+            place(&columns.kind)?,
+        ];
         Ok(Self {
             mapping,
             width: first.len(),
@@ -88,29 +97,25 @@ impl<'a> Plan<'a> {
             value: place(&columns.value_date)?,
             amount,
             ccy,
-            texts: [
-                place(&columns.ext_id)?,
-                place(&columns.reference)?,
-                place(&columns.counterparty)?,
-                place(&columns.description)?,
-                place(&columns.kind)?,
-            ],
+            texts: texts.into_iter().flatten().collect(),
+            has_text: texts.map(|place| place.is_some()),
+            id: texts[0],
         })
     }
 
     /// A store for the texts that the file has.
     pub(super) fn new_store(&self) -> TxnStore {
-        TxnStore::with_texts(self.texts.map(|place| place.is_some()))
+        TxnStore::with_texts(self.has_text)
     }
 
     /// Whether rows carry the source's own id.
     pub(super) fn has_id(&self) -> bool {
-        self.texts[0].is_some()
+        self.id.is_some()
     }
 
     /// The column of the id, from 1.
     pub(super) fn id_column(&self) -> u16 {
-        self.texts[0]
+        self.id
             .and_then(|place| u16::try_from(place + 1).ok())
             .unwrap_or(0)
     }
@@ -123,14 +128,8 @@ impl<'a> Plan<'a> {
         row_id: u64,
         store: &mut TxnStore,
     ) -> Result<(), Fault> {
-        if record.unclosed {
-            return Err(Fault::of_row(RejectCode::UnclosedQuote));
-        }
-        if record.len() != self.width {
-            return Err(Fault::of_row(RejectCode::ColumnCount));
-        }
-        if record.has_nul {
-            return Err(nul_fault(record));
+        if record.len() != self.width || record.unclosed || record.has_nul {
+            return Err(self.fault_of_record(record));
         }
         let ccy = self.ccy(record)?;
         let numbers = Numbers {
@@ -141,15 +140,16 @@ impl<'a> Plan<'a> {
             ccy,
         };
         let mut row = store.start_record();
-        for place in self.texts.into_iter().flatten() {
-            let before = row.arena.len();
-            let text = record.field(place).trim_ascii();
+        for &place in &self.texts {
+            let text = trim(record.field(place));
+            let arena = row.arena();
+            let before = arena.len();
             if record.is_ascii {
-                row.arena.extend_from_slice(text);
-            } else if !decode_into(text, self.mapping.mapping.encoding, row.arena) {
+                arena.extend_from_slice(text);
+            } else if !decode_into(text, self.mapping.mapping.encoding, arena) {
                 return Err(Fault::at(RejectCode::BadEncoding, place));
             }
-            if row.arena.len() - before > self.max_field_bytes {
+            if arena.len() - before > self.max_field_bytes {
                 return Err(Fault::at(RejectCode::FieldTooLong, place));
             }
             row.end_text();
@@ -160,23 +160,41 @@ impl<'a> Plan<'a> {
         }
     }
 
+    /// Why the record is no row, whatever its fields say.
+    #[cold]
+    fn fault_of_record(&self, record: &CsvRecord<'_>) -> Fault {
+        if record.unclosed {
+            Fault::of_row(RejectCode::UnclosedQuote)
+        } else if record.len() != self.width {
+            Fault::of_row(RejectCode::ColumnCount)
+        } else {
+            nul_fault(record)
+        }
+    }
+
     #[inline]
     fn ccy(&self, record: &CsvRecord<'_>) -> Result<Ccy, Fault> {
         match self.ccy {
             CcyPlace::Fixed(ccy) => Ok(ccy),
-            CcyPlace::Column(place) => Ccy::from_code(record.field(place).trim_ascii())
-                .ok_or(Fault::at(RejectCode::UnknownCurrency, place)),
+            CcyPlace::Column(place) => {
+                let code = record.field(place);
+                Ccy::from_code(code)
+                    .or_else(|| Ccy::from_code(code.trim_ascii()))
+                    .ok_or(Fault::at(RejectCode::UnknownCurrency, place))
+            }
         }
     }
 
     #[inline]
     fn booking_date(&self, record: &CsvRecord<'_>) -> Result<Day, Fault> {
-        let text = record.field(self.booking).trim_ascii();
-        if text.is_empty() {
-            return Err(Fault::at(RejectCode::DateMissing, self.booking));
-        }
-        self.day(text)
-            .ok_or(Fault::at(RejectCode::DateMalformed, self.booking))
+        let text = record.field(self.booking);
+        self.day(text).ok_or_else(|| {
+            let code = match text.trim_ascii() {
+                [] => RejectCode::DateMissing,
+                _ => RejectCode::DateMalformed,
+            };
+            Fault::at(code, self.booking)
+        })
     }
 
     #[inline]
@@ -184,7 +202,7 @@ impl<'a> Plan<'a> {
         let Some(place) = self.value else {
             return Ok(None);
         };
-        let text = record.field(place).trim_ascii();
+        let text = trim(record.field(place));
         if text.is_empty() {
             return Ok(None);
         }
@@ -195,40 +213,63 @@ impl<'a> Plan<'a> {
 
     #[inline]
     fn day(&self, text: &[u8]) -> Option<Day> {
-        self.mapping
-            .dates
-            .iter()
-            .find_map(|pattern| pattern.parse(text))
+        let text = trim(text);
+        let mut patterns = self.mapping.dates.iter();
+        let first = patterns.next()?;
+        first
+            .parse(text)
+            .or_else(|| patterns.find_map(|pattern| pattern.parse(text)))
     }
 
     #[inline]
     fn amount(&self, record: &CsvRecord<'_>, ccy: Ccy) -> Result<i64, Fault> {
-        let parse = |place: usize| {
-            parse_minor(record.field(place), ccy.exponent(), self.mapping.format)
-                .map_err(|error| Fault::at(code_of(error), place))
-        };
         let minor = match self.amount {
-            AmountPlace::Signed(place) => parse(place)?,
-            AmountPlace::Pair { debit, credit } => {
-                let is_blank = |place| record.field(place).trim_ascii().is_empty();
-                match (is_blank(debit), is_blank(credit)) {
-                    (true, true) => return Err(Fault::at(RejectCode::AmountMissing, debit)),
-                    (false, true) => -parse(debit)?,
-                    (true, false) => parse(credit)?,
-                    // Banks that fill both write a zero into the one that does not count.
-                    (false, false) => match (parse(debit)?, parse(credit)?) {
-                        (minor, 0) => -minor,
-                        (0, minor) => minor,
-                        _ => return Err(Fault::at(RejectCode::AmountTwice, credit)),
-                    },
-                }
-            }
+            AmountPlace::Signed(place) => self.minor(record, place, ccy)?,
+            AmountPlace::Pair { debit, credit } => self.minor_of(record, (debit, credit), ccy)?,
         };
         Ok(if self.mapping.mapping.negate {
             -minor
         } else {
             minor
         })
+    }
+
+    /// The amount in one field.
+    #[inline]
+    fn minor(&self, record: &CsvRecord<'_>, place: usize, ccy: Ccy) -> Result<i64, Fault> {
+        parse_minor(record.field(place), ccy.exponent(), self.mapping.format)
+            .map_err(|error| Fault::at(code_of(error), place))
+    }
+
+    /// The amount in one of two fields.
+    fn minor_of(
+        &self,
+        record: &CsvRecord<'_>,
+        (debit, credit): (usize, usize),
+        ccy: Ccy,
+    ) -> Result<i64, Fault> {
+        let is_blank = |place| record.field(place).trim_ascii().is_empty();
+        let parse = |place| self.minor(record, place, ccy);
+        match (is_blank(debit), is_blank(credit)) {
+            (true, true) => Err(Fault::at(RejectCode::AmountMissing, debit)),
+            (false, true) => Ok(-parse(debit)?),
+            (true, false) => parse(credit),
+            // Banks that fill both write a zero into the one that does not count.
+            (false, false) => match (parse(debit)?, parse(credit)?) {
+                (minor, 0) => Ok(-minor),
+                (0, minor) => Ok(minor),
+                _ => Err(Fault::at(RejectCode::AmountTwice, credit)),
+            },
+        }
+    }
+}
+
+/// The field without blanks around it. Few fields have any, and to see that takes no loop.
+#[inline]
+fn trim(field: &[u8]) -> &[u8] {
+    match field {
+        [first, .., last] if *first > b' ' && *last > b' ' => field,
+        _ => field.trim_ascii(),
     }
 }
 

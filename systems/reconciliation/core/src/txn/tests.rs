@@ -49,7 +49,7 @@ fn ids_that_are_not_counted_from_one_come_back_too() {
 fn a_store_with_one_text_takes_any_row_afterwards() {
     let mut store = TxnStore::with_texts([false, true, false, false, false]);
     let mut record = store.start_record();
-    record.arena.extend_from_slice(b"R1");
+    record.arena().extend_from_slice(b"R1");
     record.end_text();
     let numbers = Numbers {
         row_id: 1,

@@ -15,8 +15,14 @@ function subscribe(listener: () => void): () => void {
 /** The path and query of the address bar. */
 export function useLocation(): { path: string; query: URLSearchParams } {
   const href = useSyncExternalStore(subscribe, () => location.pathname + location.search)
-  const at = new URL(href, location.origin)
-  return { path: at.pathname, query: at.searchParams }
+  return parseHref(href)
+}
+
+/** Path and query apart. A path may begin with two slashes, which `new URL` would take for a host. */
+export function parseHref(href: string): { path: string; query: URLSearchParams } {
+  const mark = href.indexOf('?')
+  const path = mark < 0 ? href : href.slice(0, mark)
+  return { path, query: new URLSearchParams(mark < 0 ? '' : href.slice(mark + 1)) }
 }
 
 /** Goes to another screen. Replacing leaves no step to come back to. */
