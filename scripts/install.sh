@@ -71,6 +71,17 @@ need_node() {
   node_is_recent || die "Node.js 20.19 or newer is needed; found $(node --version 2>/dev/null || echo none)"
 }
 
+# The makers of the two bills of materials check ours: their own programs, in an environment of their own.
+need_validators() {
+  local venv=$1/target/tools/validators
+  export PLIMSOLL_TEST_PYTHON=$venv/bin/python3
+  "$PLIMSOLL_TEST_PYTHON" -c 'import cyclonedx.validation, spdx_tools' 2>/dev/null && return 0
+  apt_install python3 python3-venv
+  say "installing validators into target/tools"
+  python3 -m venv "$venv" && "$venv/bin/pip" install --quiet 'cyclonedx-python-lib[validation]' spdx-tools ||
+    die "could not install the validators of bills of materials"
+}
+
 # The PostgreSQL of the app's file, without the cluster that the package would start.
 need_resources() {
   apt_install postgresql-15 redis-server

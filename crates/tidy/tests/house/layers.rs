@@ -26,7 +26,7 @@ const LAYERS: [(&str, u8); 17] = [
 ];
 
 /// Foreign crates that only the named crates of ours may reach, and why.
-const RESERVED: [(&str, &[&str], &str); 8] = [
+const RESERVED: [(&str, &[&str], &str); 9] = [
     ("clap", &["plimsoll"], "arguments are the binary's"),
     ("indicatif", &["plimsoll"], "printing is the binary's"),
     ("anyhow", &["plimsoll"], "libraries have typed errors"),
@@ -36,6 +36,7 @@ const RESERVED: [(&str, &[&str], &str); 8] = [
         "HTTP is the edge's, and the prober's of the local target",
     ),
     ("tokio-rustls", &["gateway"], "TLS is the edge's"),
+    ("ureq", &["image"], "registries are the image's"),
     ("kube", &["cluster"], "Kubernetes has one home"),
     ("toml", &["model", "tidy"], "the app's file has one reader"),
     ("openssl", &[], "no OpenSSL in the binary"),
