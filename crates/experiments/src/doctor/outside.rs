@@ -31,6 +31,8 @@ pub(super) fn attack(
         .args([VERB, name, &words])
         .env_clear()
         .current_dir("/")
+        // Whoever interrupts the doctor at a terminal does not mean the attack, which would then say nothing.
+        .process_group(0)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::null());

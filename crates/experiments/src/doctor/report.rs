@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use plimsoll_stdx::clock::rfc3339;
 use plimsoll_stdx::fs::{FsError, create_dir_private};
 use plimsoll_store::StateError;
-use plimsoll_store::state::{self, Format};
+use plimsoll_store::state::{self, Format, Header};
 use plimsoll_supervisor::IsolationClass;
 use serde::{Deserialize, Serialize};
 
@@ -90,6 +90,15 @@ impl From<Answer> for Seen {
     }
 }
 
+/// A report under its header.
+#[derive(Debug, Serialize)]
+pub struct Document<'a> {
+    #[serde(flatten)]
+    header: Header,
+    #[serde(flatten)]
+    report: &'a Report,
+}
+
 impl Report {
     pub(super) fn new(
         (at_ms, machine): (u64, Machine),
@@ -122,9 +131,16 @@ impl Report {
         Ok(path)
     }
 
-    /// The bytes that [`Self::store`] writes.
-    pub fn encode(&self) -> Result<Vec<u8>, serde_json::Error> {
-        state::encode(FORMAT, self)
+    /// The whole document as [`Self::store`] keeps it.
+    pub fn document(&self) -> Document<'_> {
+        Document {
+            header: Header {
+                format: FORMAT.name.to_owned(),
+                version: FORMAT.version,
+                tool: env!("CARGO_PKG_VERSION").to_owned(),
+            },
+            report: self,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use plimsoll_experiments::attack::{ATTACKS, Outcome};
 use plimsoll_experiments::doctor::judge::Judgement;
@@ -11,6 +12,9 @@ use plimsoll_stdx::process;
 use plimsoll_store::state;
 use plimsoll_supervisor::order::{Isolation, Order, Root};
 use plimsoll_supervisor::{IsolationClass, ProcessRunner};
+use serde_json::Value;
+
+use crate::published;
 
 const FIXTURE: &str = env!("CARGO_BIN_EXE_plimsoll-experiments-fixture");
 
@@ -49,6 +53,12 @@ fn examine(place: &Path, weaken: Option<fn(&mut Order)>) -> Report {
     report
 }
 
+/// As deployed; examined once for all tests.
+fn deployed() -> &'static Report {
+    static REPORT: OnceLock<Report> = OnceLock::new();
+    REPORT.get_or_init(|| examine(place().path(), None))
+}
+
 /// Files and processes of examinations in `place`.
 fn leftovers(place: &Path) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = entries(place);
@@ -80,8 +90,7 @@ fn every_control_of_a_replica_is_held_or_inapplicable() {
     if !possible() {
         return;
     }
-    let place = place();
-    let report = examine(place.path(), None);
+    let report = deployed();
     assert!(report.is_sound(), "{:#?}", report.rows);
     assert_eq!(
         report.class,
@@ -89,7 +98,7 @@ fn every_control_of_a_replica_is_held_or_inapplicable() {
         "{:?}",
         report.controls
     );
-    let rows = by_name(&report);
+    let rows = by_name(report);
     // What this kernel has for root whatever else it lacks: were these inapplicable, nothing would be shown.
     for name in [
         "write-root",
@@ -171,8 +180,7 @@ fn a_report_is_kept_whole_and_for_its_owner_alone() {
     if !possible() {
         return;
     }
-    let place = place();
-    let report = examine(place.path(), None);
+    let (place, report) = (place(), deployed());
     let path = report.store(place.path()).unwrap();
     assert!(
         path.file_name()
@@ -183,8 +191,10 @@ fn a_report_is_kept_whole_and_for_its_owner_alone() {
     );
     let folder = std::fs::metadata(path.parent().unwrap()).unwrap();
     assert_eq!(folder.permissions().mode() & 0o777, 0o700);
-    assert_eq!(std::fs::read(&path).unwrap(), report.encode().unwrap());
-    assert_eq!(state::load::<Report>(&path, FORMAT).unwrap(), report);
+    assert_eq!(&state::load::<Report>(&path, FORMAT).unwrap(), report);
+    let kept: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    assert_eq!(kept, serde_json::to_value(report.document()).unwrap());
+    assert_eq!(published::wrong(&kept), Vec::<String>::new());
 }
 
 #[test]

@@ -2,3 +2,5 @@
 
 #[cfg(test)]
 mod doctor;
+#[cfg(test)]
+mod published;

@@ -32,24 +32,18 @@ pub(crate) fn run(context: &Context) -> Result<ExitStatus> {
     progress.close();
     let report = examined.map_err(explain)?;
     if context.printer.is_json() {
-        let bytes = report.encode().map_err(Failure::internal)?;
-        context
-            .printer
-            .data(String::from_utf8_lossy(&bytes).trim_end());
+        context.printer.json(&report.document());
     } else {
         print(&report, context.printer);
     }
-    match state {
-        Some(state) => {
-            let path = report.store(state.path()).map_err(Failure::internal)?;
-            context
-                .printer
-                .note(&format!("kept as evidence in {}", path.display()));
-        }
-        None => {
-            let text = format!("not kept as evidence: there is no {} here", project::FILE);
-            context.printer.note(&text);
-        }
+    if let Some(state) = state {
+        let path = report.store(state.path()).map_err(Failure::internal)?;
+        context
+            .printer
+            .note(&format!("kept as evidence in {}", path.display()));
+    } else {
+        let text = format!("not kept as evidence: there is no {} here", project::FILE);
+        context.printer.note(&text);
     }
     Ok(if report.is_sound() {
         ExitStatus::Success
@@ -146,8 +140,7 @@ fn attack(found: &Row, printer: Printer) {
     };
     let line = row([word, &found.does, &found.uncontained.detail, &inside]);
     printer.data(&tone.map_or(line.clone(), |tone| printer.paint(tone, &line)));
-    if let (Judgement::Broken, Some(reason)) | (Judgement::Inapplicable, Some(reason)) =
-        (found.result, &found.reason)
+    if let Some(reason) = &found.reason
         && !reason.ends_with(&found.uncontained.detail)
     {
         printer.data(&printer.paint(Tone::Warn, &format!("  {:17} {reason}", "")));
