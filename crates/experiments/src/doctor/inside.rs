@@ -18,6 +18,8 @@ use crate::attack::{Answer, CANARY, CANARY_NAME, CPU, NEIGHBOUR, Outcome, Target
 
 /// An attack takes milliseconds, and at a fifth of a CPU on a busy machine seconds.
 const WITHIN: Duration = Duration::from_secs(30);
+/// Losing that race three times in a row takes a machine on which nothing can be measured.
+const STARTS: u32 = 3;
 /// How often the counters of a group are read while an attack on a limit runs.
 const LOOK: Timespec = Timespec {
     tv_sec: 0,
@@ -69,7 +71,20 @@ impl<'a> Inside<'a> {
         })
     }
 
+    /// Starts a replica. Again, when its shim has ended before the runner took hold of it: an attack may be over sooner
+    /// than that, and is made as often as one likes.
     fn start(&self, id: &str, name: &str, targets: &Targets) -> Result<Running, DoctorError> {
+        let mut tries = STARTS;
+        loop {
+            tries -= 1;
+            match self.start_once(id, name, targets) {
+                Err(DoctorError::Runner(RunnerError::NotStarted(_))) if tries > 0 => {}
+                ended => return ended,
+            }
+        }
+    }
+
+    fn start_once(&self, id: &str, name: &str, targets: &Targets) -> Result<Running, DoctorError> {
         let mut order = self.order.clone();
         id.clone_into(&mut order.id);
         orders::complete(&mut order, self.stage);
