@@ -20,8 +20,8 @@ const MOST_PROCESSES: usize = 200;
 const FEW_PROCESSES: usize = 8;
 /// Beyond the 256 that the orders give, and below the 1024 that a login has.
 const MOST_FILES: usize = 512;
-/// At a fifth of a CPU this takes ten periods of the kernel's count, and it is held back in the first.
-const BURN_MS: i64 = 200;
+/// At 5 % of a CPU this takes twenty periods of the kernel's count, and it is held back in the first.
+const BURN_MS: i64 = 100;
 
 pub(super) fn memory(_: &Targets) -> Tried {
     touch(TOO_MUCH_MIB)

@@ -83,7 +83,7 @@ pub const ATTACKS: &[Attack] = &[
     row(NewPrivileges, SETUID_FILE, "execute a setuid-root file", privileges::setuid_file),
     limit(("memory", "touch 80 MiB of 64"), limits::memory, Some(MEMORY_WITHIN)),
     limit(("processes", "fork 200 times, 32 allowed"), limits::processes, Some(PROCESSES_WITHIN)),
-    limit((CPU, "use a whole CPU, a fifth allowed"), limits::cpu, None),
+    limit((CPU, "use a whole CPU, 5 % allowed"), limits::cpu, None),
     limit(("open-files", "open 512 files, 256 allowed"), limits::open_files, None),
 ];
 

@@ -16,13 +16,16 @@ pub(super) const PROGRAM: &str = "plimsoll";
 const APP: &str = "/app";
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// A fifth of a CPU, so that using one is held back at once; memory, processes and files as the attacks on them say.
+/// One CPU; memory, processes and files as the attacks on them say.
 const LIMITS: Limits = Limits {
-    cpu_millis: 200,
+    cpu_millis: 1000,
     memory_bytes: 64 << 20,
     pids: 32,
     open_files: 256,
 };
+
+/// What the attack on the CPU limit gets: less than a busy machine leaves it, so that the limit is what holds it back.
+pub(super) const LITTLE_CPU_MILLIS: u32 = 50;
 
 /// The user of replicas where we are root.
 pub(super) fn user() -> User {
