@@ -185,8 +185,9 @@ impl Warden {
         release_stdio()?;
         while self.end.is_none() {
             self.wait();
-            self.reap();
+            // Signals first: one that tells of a death after the look for the dead would be taken and never heeded.
             self.take_signals();
+            self.reap();
             self.take_output();
             self.answer();
             self.open_door();

@@ -329,6 +329,24 @@ async fn a_zombie_is_not_adopted_and_the_exit_that_its_shim_wrote_is_reported() 
     supervisor.close().await.unwrap();
 }
 
+/// A death between two looks of the shim used to be noticed a minute later: rare, so many are tried, several at once.
+#[tokio::test]
+async fn every_one_of_many_short_lives_is_told_at_once() {
+    let env = Env::new();
+    let (supervisor, _) = env.open().await;
+    let brief = |name: &str| {
+        let mut order = order(name, &[]);
+        order.command = vec!["/bin/true".into()];
+        supervisor.run_job(order, SOON)
+    };
+    for round in 0..30 {
+        let (one, two, three) = tokio::join!(brief("one"), brief("two"), brief("three"));
+        for exit in [one, two, three] {
+            assert!(exit.unwrap().is_success(), "round {round}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_job_brings_its_output_and_its_code_and_one_that_lasts_too_long_is_stopped() {
     let env = Env::new();
