@@ -11,6 +11,7 @@ mod published;
 
 use std::time::Instant;
 
+use plimsoll_deploy::Step;
 use plimsoll_local::{Data, Ending, Event, LogFilter, Phase, ProcessKind, ProcessState};
 use plimsoll_stdx::process::ProcessId;
 use project::{Project, Spec, kill, wait};
@@ -285,34 +286,20 @@ fn a_first_deploy_that_is_undone_leaves_nothing_running() {
 }
 
 #[test]
-fn a_change_cancelled_at_any_step_is_taken_back_before_the_call_returns() {
-    let one = Spec {
-        replicas: 1,
+fn a_change_cancelled_at_any_step_is_in_force_or_taken_back_when_the_call_returns() {
+    let Some((project, two)) = one_and_the_wish_for(&Spec {
+        release: "two",
         ..Spec::plain()
-    };
-    let Some(project) = Project::new(&one) else {
+    }) else {
         return;
     };
-    project.up();
-    let two = Spec {
-        release: "two",
-        ..one
-    };
-    let mut undone = 0;
     for at in 0.. {
         let (outcome, cancelled) = project.up_until(
             &two,
             &|event| matches!(event, Event::StepStarted { index, .. } if *index == at),
         );
-        let mut left = false;
         if matches!(outcome.ending, Ending::Undone { .. }) {
-            undone += 1;
-            assert_eq!(project.get("/release"), "one", "cancelled at step {at}");
-            let again = project.up_with(&mut |event| {
-                left |= matches!(event, Event::Unfinished { .. });
-            });
-            assert_eq!(again.ending, Ending::Unchanged, "cancelled at step {at}");
-            assert!(!left, "cancelled at step {at}: a change is open");
+            assert_is_as_before(&project);
             continue;
         }
         // Too quick for the wish to be noticed, or no such step: it is in force, never in between.
@@ -323,5 +310,54 @@ fn a_change_cancelled_at_any_step_is_taken_back_before_the_call_returns() {
         }
         project.up();
     }
-    assert!(undone > 0, "no step was slow enough to be cancelled");
+}
+
+/// A release that never gets ready is cancelled long before it is given up.
+#[test]
+fn a_change_cancelled_while_it_waits_is_taken_back_before_the_call_returns() {
+    let Some((project, broken)) = one_and_the_wish_for(&Spec {
+        command: "fail",
+        release: "two",
+        ..Spec::plain()
+    }) else {
+        return;
+    };
+    let waits = |event: &Event| {
+        matches!(
+            event,
+            Event::StepStarted {
+                step: Step::Scale { to: 1.., .. },
+                ..
+            }
+        )
+    };
+    let (outcome, cancelled) = project.up_until(&broken, &waits);
+    assert!(cancelled);
+    let Ending::Undone { message, .. } = outcome.ending else {
+        panic!("{outcome:?}")
+    };
+    assert!(message.contains("interrupted"), "{message}");
+    assert_is_as_before(&project);
+}
+
+fn one_and_the_wish_for(wanted: &Spec) -> Option<(Project, Spec)> {
+    let project = Project::new(&Spec {
+        replicas: 1,
+        ..Spec::plain()
+    })?;
+    project.up();
+    let wanted = Spec {
+        replicas: 1,
+        ..*wanted
+    };
+    Some((project, wanted))
+}
+
+/// The first release serves, and no change is open.
+fn assert_is_as_before(project: &Project) {
+    assert_eq!(project.get("/release"), "one");
+    let mut left = false;
+    let again = project.up_with(&mut |event| left |= matches!(event, Event::Unfinished { .. }));
+    assert_eq!(again.ending, Ending::Unchanged);
+    assert!(!left, "a change is open");
 }
