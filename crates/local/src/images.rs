@@ -79,13 +79,12 @@ pub(crate) fn prune(state: &StateDir, own: &EnvDir) -> Result<(), LocalError> {
 fn needed_by(env: &EnvDir) -> Result<BTreeSet<Digest>, LocalError> {
     let mut needed: BTreeSet<Digest> = unattended::images(env).collect();
     let intent = Intent::load(env)?;
-    let groups = intent
-        .services
-        .values()
-        .flatten()
-        .map(|group| &group.release);
-    let named = [&intent.release, &intent.listening, &intent.routed];
-    let releases: BTreeSet<_> = named.into_iter().flatten().chain(groups).collect();
+    // The releases that listeners and routes came with may be older; they need none of their images.
+    let groups = intent.services.values().flatten();
+    let releases: BTreeSet<_> = groups
+        .map(|group| &group.release)
+        .chain(&intent.release)
+        .collect();
     for id in releases {
         let kept = release::load(env, id)?;
         needed.extend(of(&kept.bundle).map(|(_, digest)| digest.clone()));

@@ -115,9 +115,13 @@ pub(crate) fn anything_lives(env: &EnvDir) -> bool {
 
 /// The images that living processes of ours run in.
 pub(crate) fn images(env: &EnvDir) -> impl Iterator<Item = Digest> {
-    let lives = |dir: &PathBuf| {
-        let shim = state::load::<Shim>(&dir.join("shim.json"), SHIM);
-        shim.is_ok_and(|shim| shim.process.is_alive())
+    // A shim outlives its program by what it has to tidy up; before there is one, it is about to start it.
+    let lives = |dir: &PathBuf| match state::load::<Shim>(&dir.join("shim.json"), SHIM) {
+        Ok(shim) => shim
+            .program
+            .map_or(shim.process, |program| program.process)
+            .is_alive(),
+        Err(_) => false,
     };
     let of = |dir: PathBuf| {
         let spec = state::load::<Spec>(&dir.join(SPEC_FILE), SPEC).ok()?;

@@ -23,7 +23,8 @@ impl Layout {
         Ok(is_whole)
     }
 
-    fn mend_blob(&self, blob: &Descriptor) -> Result<bool, OciError> {
+    /// Whether the blob is here, byte for byte; one that is not what it should be is removed.
+    pub(crate) fn mend_blob(&self, blob: &Descriptor) -> Result<bool, OciError> {
         let mut reader = match self.reader(blob) {
             Err(OciError::NoBlob { .. }) => return Ok(false),
             opened => opened?,

@@ -29,18 +29,6 @@ impl Workshop {
             let taken = from.and_then(|from| take(&from, &reference.digest));
             return taken.map_err(failure);
         }
-        let image = self.fetch(name, reference, (access, &mut *progress))?;
-        let taken = take(&self.layout, image.digest.as_str());
-        if taken.is_ok()
-            || self
-                .layout
-                .mend(&image)
-                .map_err(ImageError::from)
-                .map_err(failure)?
-        {
-            return taken.map_err(failure);
-        }
-        // What we had of it was damaged, and is gone now.
         let image = self.fetch(name, reference, (access, progress))?;
         take(&self.layout, image.digest.as_str()).map_err(failure)
     }
@@ -86,17 +74,25 @@ impl Workshop {
         let inputs: Digest = inputs.map_err(Failure::internal)?;
         let file = self.cache.join("pulled").join(format!("{label}.json"));
         if let Some(image) = recall::image_of(&inputs, &file)
-            && self
-                .layout
-                .mend(&image)
-                .map_err(ImageError::from)
-                .map_err(failure)?
+            && self.is_whole(&image)?
         {
             return Ok(image);
         }
         let reference = reference.to_string();
-        let image = registry::pull(&self.layout, &reference, &self.platform, access, progress)?;
+        let mut pull =
+            || registry::pull(&self.layout, &reference, &self.platform, access, progress);
+        let mut image = pull()?;
+        if !self.is_whole(&image)? {
+            // Parts that were here before were damaged, and are gone now.
+            image = pull()?;
+        }
         recall::keep(&inputs, &image, &file).map_err(Failure::internal)?;
         Ok(image)
+    }
+
+    /// Whether the image is here, byte for byte; what is damaged is removed.
+    pub(super) fn is_whole(&self, image: &Descriptor) -> Result<bool> {
+        let whole = self.layout.mend(image).map_err(ImageError::from);
+        whole.map_err(failure)
     }
 }

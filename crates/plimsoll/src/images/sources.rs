@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use plimsoll_bundle::{Digest, canonical};
 use plimsoll_image::oci::{Descriptor, RuntimeConfig};
+use plimsoll_image::program;
 use plimsoll_image::unpack::{Image, Rootfs, UnpackError};
-use plimsoll_image::{ImageError, program};
 use plimsoll_model::App;
 use plimsoll_model::app::{Build, Service};
 use plimsoll_render::local::{self, Source};
 use serde::Serialize;
 
-use super::{Workshop, failure, recall};
+use super::{Workshop, recall};
 use crate::artefacts::Artefact;
 use crate::exit::{Failure, Result};
 use crate::progress::Progress;
@@ -129,8 +129,7 @@ impl Workshop {
         {
             return Ok(true);
         }
-        let whole = self.layout.mend(image).map_err(ImageError::from);
-        whole.map_err(failure)
+        self.is_whole(image)
     }
 
     /// The image as its configuration describes it.
