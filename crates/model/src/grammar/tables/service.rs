@@ -202,7 +202,7 @@ const METRICS: Table = Table {
 pub(super) static SERVICE: Table = Table {
     doc: "A long-running program, or a folder of static files.",
     keys: &[
-        key("build", BUILD, Fill::Derived("`{ image = … }`, when `image` is given"), "Where its files come from: `{ cargo = … }`, `{ command = …, out = … }`, `{ static = … }`, `{ dockerfile = … }` or `{ image = … }`."),
+        key("build", BUILD, Fill::Derived("`{ image = … }`, when `image` is given"), "Where its files come from: `{ cargo = … }`, `{ command = …, out = … }` (perhaps with a `base` image), `{ static = … }`, `{ dockerfile = … }` or `{ image = … }`."),
         key("image", Kind::Text(Form::Image), Fill::Absent, "Short for `build = { image = … }`."),
         key("run", Kind::MaybeCommand, Fill::Empty, "Program and arguments. Left out: the image's own, or the binary of a Cargo build."),
         key("port", Kind::Map(Form::Slug, &Kind::Int(1, 65_535)), Fill::Empty, "Ports by name: `http` takes requests, `metrics` is scraped. A replica learns its own from `PORT` and `METRICS_PORT`."),
