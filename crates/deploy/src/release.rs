@@ -41,8 +41,11 @@ pub struct ReleaseParts {
     pub environment: String,
     /// The canonical digest of the rendered bundle.
     pub bundle: Digest,
-    /// Artefacts by service name.
+    /// Artefacts by service name; a service that is given as an image has none.
     pub artefacts: BTreeMap<String, Digest>,
+    /// Images by service name: the digests of their manifests. Releases of older tools have none.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub images: BTreeMap<String, Digest>,
     /// Versions of the secrets that its services read, by secret name.
     pub secrets: BTreeMap<String, u32>,
     /// The migrations that it can run on, where it has a database.
@@ -136,6 +139,7 @@ mod tests {
             environment: "development".into(),
             bundle: Digest::of(b"bundle"),
             artefacts: BTreeMap::from([("api".into(), Digest::of(b"api"))]),
+            images: BTreeMap::new(),
             secrets: BTreeMap::from([("jwt".into(), 1)]),
             schema: None,
             tool: "0.1.0".into(),
@@ -148,6 +152,9 @@ mod tests {
         assert_eq!(one, Release::try_new(parts()).unwrap());
         let mut changed = parts();
         changed.secrets.insert("jwt".into(), 2);
+        assert_ne!(one.id, Release::try_new(changed).unwrap().id);
+        let mut changed = parts();
+        changed.images.insert("api".into(), Digest::of(b"image"));
         assert_ne!(one.id, Release::try_new(changed).unwrap().id);
     }
 

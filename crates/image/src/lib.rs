@@ -6,7 +6,7 @@
 //! Reading order, for artefacts: [`recipe`] (how a service is built), [`build`] (running a recipe), [`cargo`],
 //! [`tree`] (what an artefact holds, and its digest), [`store`] (where artefacts are kept), [`precompress`] (siblings
 //! of static files). For images: [`oci`] (images as values and as a folder), [`layer`], [`service`] (from an artefact
-//! to a plan), [`assemble`] (from a plan to an image), [`package`] and [`sbom`] (what it is made of), [`archive`],
+//! to a plan), [`program`] (what runs alone), [`assemble`] (from a plan to an image), [`package`] and [`sbom`] (what it is made of), [`archive`],
 //! [`diff`], [`registry`] (push and pull), [`unpack`]
 //! (an image as the root of a replica).
 
@@ -22,6 +22,7 @@ mod npm;
 pub mod oci;
 pub mod package;
 pub mod precompress;
+pub mod program;
 mod python;
 pub mod recipe;
 pub mod registry;

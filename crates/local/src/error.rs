@@ -7,6 +7,7 @@ use plimsoll_bundle::local::HeaderError;
 use plimsoll_deploy::{ExecuteError, Fault, PlanError, StepError};
 use plimsoll_gateway::authority::AuthorityError;
 use plimsoll_gateway::control::ControlError;
+use plimsoll_image::unpack::UnpackError;
 use plimsoll_stdx::fs::FsError;
 use plimsoll_stdx::lock::LockError;
 use plimsoll_stdx::net::frame::FrameError;
@@ -97,6 +98,34 @@ pub enum LocalError {
     /// Certificates of this machine.
     #[error(transparent)]
     Authority(#[from] AuthorityError),
+    /// An image cannot be unpacked, or what it was unpacked to cannot be removed.
+    #[error("the image of {service} cannot be used")]
+    Image {
+        /// The service.
+        service: String,
+        /// Why not.
+        #[source]
+        source: UnpackError,
+    },
+    /// Unpacked images cannot be looked through.
+    #[error("the unpacked images cannot be looked through")]
+    Images(#[source] UnpackError),
+    /// What a service runs is not in its image.
+    #[error("the image of {service} has no program `{program}`")]
+    NoProgram {
+        /// The service.
+        service: String,
+        /// What it runs.
+        program: String,
+    },
+    /// A service that is given as an image, where nothing can be contained.
+    #[error("{service} is given as an image, and {why}")]
+    Uncontained {
+        /// The service.
+        service: String,
+        /// Why it cannot be contained.
+        why: &'static str,
+    },
     /// A service, resource or release that is not there.
     #[error("there is no {what} `{name}`")]
     Unknown {
@@ -127,10 +156,19 @@ impl LocalError {
         match self {
             Self::Refused(refusal) => refusal.fault,
             Self::Step(step) => step.fault,
-            Self::Plan(_) => Fault::App,
-            Self::Layout { .. } | Self::Busy(_) | Self::Unknown { .. } | Self::Interrupted => {
-                Fault::Usage
+            Self::Plan(_) | Self::NoProgram { .. } => Fault::App,
+            Self::Image { source, .. } | Self::Images(source) => {
+                if source.is_images_fault() {
+                    Fault::App
+                } else {
+                    Fault::Ours
+                }
             }
+            Self::Layout { .. }
+            | Self::Busy(_)
+            | Self::Unknown { .. }
+            | Self::Uncontained { .. }
+            | Self::Interrupted => Fault::Usage,
             Self::Secret(error) => match error {
                 SecretError::Name(_)
                 | SecretError::Missing { .. }
@@ -180,6 +218,13 @@ impl LocalError {
                 "chmod 600 {}, and rotate the secrets if others may have read it",
                 path.display()
             )),
+            Self::Image { source, .. } => hint_of_image(source),
+            Self::NoProgram { .. } => Some(
+                "name a program of the image in `run`: a full path, or a name that its PATH leads to".into(),
+            ),
+            Self::Uncontained { .. } => Some(
+                "run as root on a kernel with namespaces (`plimsoll doctor` says what is missing), or build the service from source".into(),
+            ),
             Self::Start { log } if !log.is_empty() => Some(format!("its last words: {log}")),
             Self::Protocol(_) => {
                 Some("run `plimsoll down` with the version that started it, then `up` again".into())
@@ -199,10 +244,22 @@ impl LocalError {
             | Self::Supervise(_)
             | Self::Gateway(_)
             | Self::Authority(_)
+            | Self::Images(_)
             | Self::Unknown { .. }
             | Self::Interrupted => None,
         }
     }
+}
+
+fn hint_of_image(error: &UnpackError) -> Option<String> {
+    if error.is_full() {
+        return Some(
+            "free some space and run the command again: nothing half-written stays".into(),
+        );
+    }
+    error
+        .is_damage()
+        .then(|| "run the command again: what is damaged is made anew".into())
 }
 
 /// A message with all its causes, each behind a colon.

@@ -5,13 +5,14 @@
 //!
 //! Reading order: [`local`] (the door: what a command can do), [`status`], [`event`] and [`logs`] (what it says),
 //! [`state`] (where things lie), [`secrets`], `desired` and `target` (the planner's view), `control` (how a command
-//! speaks to the daemon), `daemon`, `resources`.
+//! speaks to the daemon), `daemon`, `orders`, `images`, `resources`.
 
 mod control;
 pub mod daemon;
 mod desired;
 pub mod error;
 pub mod event;
+mod images;
 pub mod local;
 pub mod logs;
 mod orders;
@@ -42,4 +43,4 @@ pub use outcome::{Data, DeployRequest, Ending, Login, Outcome};
 pub use secrets::{Alphabet, Secret, SecretPlan};
 pub use settings::Settings;
 pub use state::{EnvDir, StateDir};
-pub use status::{Phase, ProcessKind, ProcessState, ProcessStatus, Status};
+pub use status::{Phase, ProcessKind, ProcessState, ProcessStatus, ServiceImage, Status};

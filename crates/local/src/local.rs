@@ -22,7 +22,7 @@ use crate::settings::Settings;
 use crate::start::DaemonFile;
 use crate::status::Status;
 use crate::target::{LocalTarget, WayBack};
-use crate::{EnvDir, LocalError, StateDir, seed, start};
+use crate::{EnvDir, LocalError, StateDir, images, seed, start};
 
 /// A question that the daemon answers from memory.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -244,7 +244,10 @@ impl Local {
         }
         match data {
             Data::Keep => Ok(()),
-            Data::Delete => crate::unattended::delete_data(&self.env),
+            Data::Delete => {
+                crate::unattended::delete_data(&self.env)?;
+                images::prune(&self.state, &self.env)
+            }
         }
     }
 
@@ -303,6 +306,9 @@ impl Local {
             environment: self.environment.clone(),
             bundle: bundle.digest()?,
             artefacts: artefacts(&bundle),
+            images: images::of(&bundle)
+                .map(|(name, digest)| (name.clone(), digest.clone()))
+                .collect(),
             secrets: versions,
             schema: None,
             tool: self.settings.tool_version.clone(),
@@ -330,6 +336,12 @@ impl Local {
         let stopped = matches!(ending, Ending::Undone { .. }) && self.is_down()?;
         if stopped {
             self.shut_down(&mut client, sink)?;
+        }
+        if let Err(error) = images::prune(&self.state, &self.env) {
+            // What is in force is in force; the next change tries again.
+            sink(Event::Warning {
+                message: crate::error::chain(&error),
+            });
         }
         Ok(Outcome {
             stopped,
@@ -464,11 +476,11 @@ fn is_optional(plan: &SecretPlan) -> bool {
 fn artefacts(bundle: &LocalBundle) -> BTreeMap<String, plimsoll_bundle::Digest> {
     let digest = |service: &ServiceSpec| match service {
         ServiceSpec::Program(program) => program.artefact.clone(),
-        ServiceSpec::Static(files) => files.artefact.clone(),
+        ServiceSpec::Static(files) => Some(files.artefact.clone()),
     };
     bundle
         .services
         .iter()
-        .map(|(name, service)| (name.clone(), digest(service)))
+        .filter_map(|(name, service)| Some((name.clone(), digest(service)?)))
         .collect()
 }

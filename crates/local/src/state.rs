@@ -15,6 +15,12 @@ pub const NAME: &str = ".plimsoll";
 const LAYOUT: u32 = 1;
 /// Where artefacts are kept, below the state directory.
 pub(crate) const ARTEFACTS: &str = "artefacts";
+/// Where images are kept, below the state directory.
+const IMAGES: &str = "images";
+/// Where images are unpacked, below the state directory.
+const ROOTFS: &str = "rootfs";
+/// Where environments are, below the state directory.
+const ENVIRONMENTS: &str = "env";
 /// `VERSION` holds one number.
 const VERSION_MAX: u64 = 32;
 
@@ -66,7 +72,27 @@ impl StateDir {
 
     /// Where images are kept: an OCI image layout.
     pub fn images(&self) -> PathBuf {
-        self.root.join("images")
+        self.root.join(IMAGES)
+    }
+
+    /// Where images are unpacked, one folder per digest. Nothing is lost with it: images are unpacked again.
+    pub fn rootfs(&self) -> PathBuf {
+        self.root.join(ROOTFS)
+    }
+
+    /// Every environment that there ever was, by name.
+    pub(crate) fn environments(&self) -> Result<Vec<EnvDir>, LocalError> {
+        let folder = self.root.join(ENVIRONMENTS);
+        let entries = std::fs::read_dir(&folder).map_err(at("list", &folder))?;
+        let mut found = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(at("list", &folder))?.path();
+            if path.is_dir() {
+                found.push(EnvDir { root: path });
+            }
+        }
+        found.sort_by(|one, other| one.root.cmp(&other.root));
+        Ok(found)
     }
 
     /// Where builds keep what makes the next one faster. Nothing is lost with it.
@@ -92,7 +118,7 @@ impl StateDir {
             });
         }
         let env = EnvDir {
-            root: self.root.join("env").join(name),
+            root: self.root.join(ENVIRONMENTS).join(name),
         };
         create_dir_private(&env.root)?;
         Ok(env)
@@ -133,6 +159,16 @@ impl EnvDir {
     /// The folder of an artefact.
     pub(crate) fn artefact(&self, digest: &Digest) -> PathBuf {
         self.state_root().join(ARTEFACTS).join(digest.hex())
+    }
+
+    /// Where images are kept.
+    pub(crate) fn images(&self) -> PathBuf {
+        self.state_root().join(IMAGES)
+    }
+
+    /// Where images are unpacked.
+    pub(crate) fn rootfs(&self) -> PathBuf {
+        self.state_root().join(ROOTFS)
     }
 
     /// Records of changes.

@@ -1,6 +1,8 @@
 //! `plimsoll.status`: every process of ours in one environment, and where it can be reached.
 
+use plimsoll_bundle::Digest;
 use plimsoll_bundle::local::Header;
+use plimsoll_deploy::Release;
 use plimsoll_supervisor::GroupUsage;
 use serde::{Deserialize, Serialize};
 
@@ -20,10 +22,34 @@ pub struct Status {
     pub phase: Phase,
     /// The release in force.
     pub release: Option<String>,
+    /// The images of that release. A service that runs with this machine's own programs has none.
+    #[serde(default)]
+    pub images: Vec<ServiceImage>,
     /// Every process of ours, supervisor and gateway included.
     pub processes: Vec<ProcessStatus>,
     /// Where people and programs reach the app.
     pub urls: Vec<String>,
+}
+
+/// The image of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceImage {
+    /// The service.
+    pub service: String,
+    /// The digest of the image's manifest: what `build` prints, and what a registry knows it by.
+    pub digest: Digest,
+}
+
+impl ServiceImage {
+    /// The images of `release`, by service.
+    pub(crate) fn of(release: &Release) -> Vec<Self> {
+        let images = release.parts.images.iter();
+        let image = |(service, digest): (&String, &Digest)| Self {
+            service: service.clone(),
+            digest: digest.clone(),
+        };
+        images.map(image).collect()
+    }
 }
 
 impl Status {

@@ -2,19 +2,27 @@
 
 use std::path::PathBuf;
 
+use plimsoll_bundle::Digest;
 use plimsoll_bundle::local::Header;
 use plimsoll_stdx::fs::at;
 use plimsoll_stdx::process::{self, ProcessId};
 use plimsoll_stdx::usage;
 use plimsoll_store::state::{self, Format};
+use plimsoll_supervisor::order::Root;
+use plimsoll_supervisor::record::{SPEC_FILE, Spec};
 use serde::Deserialize;
 
 use crate::daemon::intent::Intent;
-use crate::status::{Phase, ProcessKind, ProcessState, ProcessStatus, Status};
-use crate::{EnvDir, LocalError};
+use crate::status::{Phase, ProcessKind, ProcessState, ProcessStatus, ServiceImage, Status};
+use crate::{EnvDir, LocalError, release};
 
 const SHIM: Format = Format {
     name: "plimsoll.shim",
+    version: 1,
+};
+
+const SPEC: Format = Format {
+    name: "plimsoll.spec",
     version: 1,
 };
 
@@ -52,15 +60,20 @@ pub(crate) fn status(
     } else {
         Phase::Unattended
     };
+    let release = Intent::load(env)?.release;
     Ok(Status {
         header: Header::new(Status::FORMAT, Status::VERSION),
         app: app.to_owned(),
         environment: environment.to_owned(),
         instance: instance.to_owned(),
         phase,
-        release: Intent::load(env)?
-            .release
-            .map(|release| release.to_string()),
+        images: match &release {
+            // Without the document nothing can be said of it.
+            Some(id) => release::load(env, id)
+                .map_or_else(|_| Vec::new(), |kept| ServiceImage::of(&kept.release)),
+            None => Vec::new(),
+        },
+        release: release.map(|release| release.to_string()),
         processes,
         urls: Vec::new(),
     })
@@ -98,6 +111,26 @@ fn describe(shim: &Shim) -> ProcessStatus {
 /// Whether any process of ours lives.
 pub(crate) fn anything_lives(env: &EnvDir) -> bool {
     shims(env).iter().any(|shim| shim.process.is_alive())
+}
+
+/// The images that living processes of ours run in.
+pub(crate) fn images(env: &EnvDir) -> impl Iterator<Item = Digest> {
+    // A shim outlives its program by what it has to tidy up; before there is one, it is about to start it.
+    let lives = |dir: &PathBuf| match state::load::<Shim>(&dir.join("shim.json"), SHIM) {
+        Ok(shim) => shim
+            .program
+            .map_or(shim.process, |program| program.process)
+            .is_alive(),
+        Err(_) => false,
+    };
+    let of = |dir: PathBuf| {
+        let spec = state::load::<Spec>(&dir.join(SPEC_FILE), SPEC).ok()?;
+        match spec.order.root {
+            Root::Image(image) => Some(image.digest),
+            Root::Host | Root::Tools => None,
+        }
+    };
+    starts(env).into_iter().filter(lives).filter_map(of)
 }
 
 /// The directories of every start that is remembered.

@@ -1,10 +1,8 @@
 //! Builds the services of an app.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
-use plimsoll_bundle::Digest;
 use plimsoll_image::recipe::{CargoRecipe, FolderRecipe};
 use plimsoll_image::service;
 use plimsoll_image::{ArtefactStore, BuildError, Built, Recipe, build};
@@ -30,21 +28,12 @@ pub(crate) struct Places {
     pub(crate) cache: PathBuf,
 }
 
-/// What becomes of services that are given as images: there is nothing to build.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Given {
-    /// They are left out.
-    LeftOut,
-    /// Whoever asks cannot do without.
-    Refused,
-}
-
 /// Builds `services` of the app in `project` (all of them when empty), one after the other, until `cancel` says stop.
+/// Of those that are given as images there is nothing to build.
 pub(crate) fn build_all(
     project: &Path,
     (app, services): (&App, &[String]),
     places: &Places,
-    given: Given,
     (progress, cancel): (&mut Progress, &Cancel),
 ) -> Result<Vec<Artefact>> {
     ensure_known(app, services)?;
@@ -54,10 +43,9 @@ pub(crate) fn build_all(
         if !services.is_empty() && !services.contains(name) {
             continue;
         }
-        if given == Given::LeftOut && matches!(service.build, Build::Image(_)) {
+        let Some(recipe) = recipe(project, name, &service.build)? else {
             continue;
-        }
-        let recipe = recipe(project, name, &service.build)?;
+        };
         let cache = places.cache.join("builds").join(format!("{name}.json"));
         progress.begin(&format!("build {name}"));
         let built = build(
@@ -85,14 +73,6 @@ pub(crate) fn build_all(
     Ok(artefacts)
 }
 
-/// Digests by service, as rendering wants them.
-pub(crate) fn digests(artefacts: &[Artefact]) -> BTreeMap<String, Digest> {
-    artefacts
-        .iter()
-        .map(|one| (one.service.clone(), one.built.digest.clone()))
-        .collect()
-}
-
 fn ensure_known(app: &App, services: &[String]) -> Result<()> {
     let unknown = services
         .iter()
@@ -107,8 +87,9 @@ fn ensure_known(app: &App, services: &[String]) -> Result<()> {
     }
 }
 
-fn recipe(project: &Path, name: &str, build: &Build) -> Result<Recipe> {
-    Ok(match build {
+/// How a service is built; nothing for an image.
+fn recipe(project: &Path, name: &str, build: &Build) -> Result<Option<Recipe>> {
+    Ok(Some(match build {
         Build::Cargo(cargo) => Recipe::Cargo(CargoRecipe {
             dir: inside(project, &cargo.dir),
             package: cargo.cargo.clone(),
@@ -140,12 +121,8 @@ fn recipe(project: &Path, name: &str, build: &Build) -> Result<Recipe> {
             let file = Path::new(&docker.dockerfile);
             return Err(images::failure(service::dockerfile(name, file)));
         }
-        Build::Image(_) => {
-            let form = "is an image, which this machine cannot run yet";
-            return Err(Failure::app(anyhow!("service `{name}` {form}"))
-                .advise("build it with `cargo`, a `command` or as `static` files"));
-        }
-    })
+        Build::Image(_) => return Ok(None),
+    }))
 }
 
 /// Without the `.` that a folder of the file may end with.

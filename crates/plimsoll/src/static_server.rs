@@ -3,9 +3,15 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use plimsoll_bundle::Digest;
 use plimsoll_stdx::fs::{FsError, at, write_atomic};
 
 static PROGRAM: &[u8] = include_bytes!(env!("PLIMSOLL_STATIC_SERVER"));
+
+/// What names the server.
+pub(crate) fn digest() -> Digest {
+    Digest::of(PROGRAM)
+}
 
 /// The server as a file below `cache`, written where it is not there or is another version's.
 pub(crate) fn place(cache: &Path) -> Result<PathBuf, FsError> {

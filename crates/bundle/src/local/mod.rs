@@ -5,6 +5,7 @@
 
 mod gateway;
 mod header;
+mod image;
 mod resource;
 mod service;
 
@@ -17,6 +18,7 @@ pub use gateway::{
     Listeners, MaintenanceSpec, RateLimit, RouteSpec, TlsIssuer, TlsSpec, TlsVersion,
 };
 pub use header::{Header, HeaderError};
+pub use image::ImageSpec;
 pub use resource::{PostgresSpec, RedisClass, RedisSpec, ResourceSpec};
 pub use service::{
     Check, CommandSpec, DrainSpec, HealthSpec, JobSpec, Limits, LogSpec, MigrateSpec, NeedSpec,
@@ -56,5 +58,26 @@ impl LocalBundle {
     /// The canonical digest: equal bundles, and no others, have it.
     pub fn digest(&self) -> Result<Digest, CanonicalError> {
         canonical::digest(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the first tool wrote it, before services had images.
+    const FIRST: &str = include_str!("../../tests/formats/local-bundle.v1.json");
+    const ITS_DIGEST: &str =
+        "sha256:1cf93d0c017c0969488e2c7d2670c2f10da77b6e9869426a5a01b2e5aeae90bc";
+
+    #[test]
+    fn a_bundle_from_before_images_reads_and_keeps_its_digest() {
+        let bundle: LocalBundle = serde_json::from_str(FIRST).unwrap();
+        assert_eq!(bundle.digest().unwrap().as_str(), ITS_DIGEST);
+        let ServiceSpec::Program(program) = &bundle.services["backend"] else {
+            panic!("the backend is a program")
+        };
+        assert!(program.artefact.is_some());
+        assert_eq!(program.image, None);
     }
 }

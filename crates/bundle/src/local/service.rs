@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::ImageSpec;
 use crate::Digest;
 
 /// A service: a program with replicas, or a folder that the gateway serves.
@@ -19,8 +20,13 @@ pub enum ServiceSpec {
 /// A long-running program and everything that one replica of it needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProgramSpec {
-    /// The artefact: a folder that a replica sees as `/app`.
-    pub artefact: Digest,
+    /// The artefact: a folder that a replica sees as `/app` where it does not run from the image. A service that is
+    /// given as an image has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artefact: Option<Digest>,
+    /// The image that it runs from where processes can be contained. Releases of older tools have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageSpec>,
     /// Program and arguments; the program is an absolute path, usually below `/app`.
     pub command: Vec<String>,
     /// Environment of every replica, without what `ports`, `needs` and `secrets` add.
@@ -59,6 +65,9 @@ pub struct ProgramSpec {
 pub struct StaticSpec {
     /// The artefact: the folder, with precompressed siblings.
     pub artefact: Digest,
+    /// The image of the same files with a server of their own, which other targets run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<Digest>,
     /// The page for paths that no file answers, relative to the folder.
     pub spa: Option<String>,
     /// Served as `/config.json`.

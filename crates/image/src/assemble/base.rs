@@ -154,9 +154,10 @@ pub(super) fn take(found: &Found, layout: &Layout) -> Result<Ground, ImageError>
     })
 }
 
-/// Copies one blob, verified, unless it is there.
+/// Copies one blob, verified, unless it is there as it should be.
 pub(super) fn copy(from: &Layout, to: &Layout, blob: &Descriptor) -> Result<(), ImageError> {
-    if to.keep(blob) {
+    let is_same = from.root() == to.root();
+    if to.keep(blob) && (is_same || to.mend_blob(blob)?) {
         return Ok(());
     }
     let mut reader = from.reader(blob)?;

@@ -125,7 +125,9 @@ impl ImageError {
                 "free some space and run the command again: nothing half-written was left behind".to_owned(),
             ),
             Self::NoProgram { .. } => Some(
-                "name a program with its full path in `run`; what a build leaves behind lies in `/app`".to_owned(),
+                "name a program with its full path in `run`; what a build leaves behind lies in `/app`, and what else it \
+                 needs comes with a base image: `build = { command = …, out = …, base = \"REPOSITORY@sha256:…\" }`"
+                    .to_owned(),
             ),
             Self::OtherPlatform { wanted, .. } => {
                 Some(format!("name a base image that has a manifest for {wanted}"))
@@ -144,7 +146,7 @@ impl ImageError {
 }
 
 /// No space, no quota, or a file larger than the file system allows.
-fn is_full(error: &io::Error) -> bool {
+pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge

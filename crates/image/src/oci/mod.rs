@@ -7,7 +7,7 @@
 //! stored as they came and never written again from the parsed value.
 //!
 //! Reading order: [`media`], [`descriptor`], [`manifest`], [`config`], [`layout`] (the folder), [`blob`] (writing
-//! and reading one blob), [`prune`] (removing what no name leads to).
+//! and reading one blob), [`prune`] (removing what no name leads to), `mend` (removing what is damaged).
 
 pub mod blob;
 pub mod config;
@@ -16,6 +16,7 @@ pub mod error;
 pub mod layout;
 pub mod manifest;
 pub mod media;
+mod mend;
 pub mod prune;
 
 pub use blob::{BlobReader, BlobWriter};

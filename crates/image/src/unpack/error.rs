@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use plimsoll_bundle::Digest;
 
 use super::tar::TarError;
+use crate::assemble::error::is_full;
 use crate::oci::OciError;
 
 /// Why an image was not unpacked. Nothing is left behind, and the next run starts afresh.
@@ -177,6 +178,37 @@ impl UnpackError {
             Self::Entry { source, .. } | Self::Stub(_, source) => source.is_images_fault(),
             Self::Write(_) | Self::Io { .. } => false,
         }
+    }
+
+    /// Whether the kept bytes are not those that were kept: made or pulled again they will do.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } => true,
+            Self::Oci(error) => {
+                matches!(error, OciError::Mismatch { .. } | OciError::NoBlob { .. })
+            }
+            Self::LayerCount { .. }
+            | Self::MediaType { .. }
+            | Self::DiffId { .. }
+            | Self::Archive { .. }
+            | Self::Entry { .. }
+            | Self::Stub(..)
+            | Self::NotAnArchive { .. }
+            | Self::Write(_)
+            | Self::Io { .. } => false,
+        }
+    }
+
+    /// Whether the disk has no room for it.
+    pub fn is_full(&self) -> bool {
+        let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(self);
+        while let Some(error) = cause {
+            if error.downcast_ref::<io::Error>().is_some_and(is_full) {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
     }
 
     pub(super) fn io(

@@ -8,7 +8,8 @@
 //! * nothing is believed before its digest is: the folder gets its name only after every layer's compressed bytes and
 //!   its uncompressed ones (`diff_id`) were those that the manifest and the configuration name;
 //! * bytes, entries, path lengths, depth, extension headers and layers are bounded (see [`Limits`], [`tar`]);
-//! * a folder with its name is whole and durable, whenever the process was killed; unpacking again is a no-op.
+//! * a folder with its name is whole and durable, whenever the process was killed; unpacking again is a no-op, and
+//!   one that was changed since is unpacked anew.
 //!
 //! What is kept of an entry, and what is not:
 //!
@@ -24,7 +25,7 @@
 //!
 //! Reading order: [`image`] (manifest and configuration), [`rootfs`] (from image to folder), `staging`, `layer` (one
 //! layer's verified stream), [`tar`], `apply` (entries to files), `whiteout`, `root` (paths beneath the folder),
-//! `stubs`, [`archive`] (a layout in a tar).
+//! `stubs`, `seal` (whether a folder was changed since), [`archive`] (a layout in a tar).
 
 mod apply;
 pub mod archive;
@@ -35,6 +36,7 @@ pub mod limits;
 mod path;
 mod root;
 pub mod rootfs;
+mod seal;
 mod staging;
 mod stubs;
 pub mod tar;

@@ -1,11 +1,13 @@
 //! From an image to the folder that its replicas run in.
 
-use std::fs;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use plimsoll_bundle::Digest;
 use plimsoll_stdx::fs::{read_bounded, sync_dir, write_atomic};
+use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use super::UnpackError;
@@ -14,13 +16,16 @@ use super::image::Image;
 use super::layer;
 use super::limits::{Budget, Limits};
 use super::root::Root;
+use super::seal;
 use super::staging::{self, Staging};
 use super::stubs;
 use crate::oci::Layout;
 
 const FORMAT: &str = "plimsoll.rootfs";
 /// Raised when the same image would unpack to another folder: old ones are then made again.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+/// What follows the folder's name in that of its list.
+const LIST: &str = ".rootfs.json";
 /// Names of skipped entries are the only thing in a list that grows, and they are bounded.
 const MAX_LIST: u64 = 1 << 20;
 
@@ -45,6 +50,8 @@ struct List {
     format: String,
     version: u32,
     image: Digest,
+    /// What the file system said about its files when they were unpacked.
+    seal: Digest,
     bytes: u64,
     entries: u64,
     skipped: Vec<String>,
@@ -53,7 +60,8 @@ struct List {
 
 impl Rootfs {
     /// The unpacked `image` below `root` (`.plimsoll/rootfs`, a folder that nobody else may enter), unpacked now if it
-    /// is not there.
+    /// is not there or is no longer what was unpacked. (Whatever runs in a damaged one then loses what it has not
+    /// opened: it was not the image that it was said to be.)
     ///
     /// Two at once do the work twice and end with one folder. Killed at any moment, what is left is not taken for an
     /// image, and the next call removes it. On an error nothing is left.
@@ -65,35 +73,40 @@ impl Rootfs {
     ) -> Result<Self, UnpackError> {
         fs::create_dir_all(root).map_err(UnpackError::io("create", root))?;
         staging::sweep(root)?;
-        if let Some(present) = Self::find(root, &image.descriptor.digest) {
+        if let Some(present) = Self::intact(root, &image.descriptor.digest) {
             return Ok(present);
         }
         let staging = Staging::new(root)?;
         let applied = unpack(layout, image, staging.path(), limits)?;
         staging.sync()?;
-        publish(&staging, root, &List::of(image, applied))?;
+        let seal = seal::of(staging.path()).map_err(UnpackError::io("look at", staging.path()))?;
+        publish(&staging, root, &List::of(image, applied, seal))?;
         Self::find(root, &image.descriptor.digest).ok_or_else(|| {
             let path = path_of(root, &image.descriptor.digest);
             UnpackError::io("find again", path)(io::ErrorKind::NotFound.into())
         })
     }
 
-    /// The unpacked image with this digest, if it is there and whole.
+    /// The unpacked image with this digest, if it is there and was unpacked to its end.
     pub fn find(root: &Path, image: &Digest) -> Option<Self> {
-        let bytes = read_bounded(&list_path(root, image), MAX_LIST).ok()?;
-        let list: List = serde_json::from_slice(&bytes).ok()?;
-        let path = path_of(root, image);
-        let is_whole = list.format == FORMAT
-            && list.version == VERSION
-            && list.image == *image
-            && path.is_dir();
-        is_whole.then_some(Self {
-            path,
+        Some(Self::listed(root, List::find(root, image)?))
+    }
+
+    /// The same, if nothing in it was changed since either: every file is looked at.
+    pub fn intact(root: &Path, image: &Digest) -> Option<Self> {
+        let list = List::find(root, image)?;
+        let now = seal::of(&path_of(root, image)).ok()?;
+        (now == list.seal).then(|| Self::listed(root, list))
+    }
+
+    fn listed(root: &Path, list: List) -> Self {
+        Self {
+            path: path_of(root, &list.image),
             bytes: list.bytes,
             entries: list.entries,
             skipped: list.skipped,
             skipped_count: list.skipped_count,
-        })
+        }
     }
 
     /// The digests of all images that are unpacked and whole below `root`.
@@ -131,14 +144,47 @@ impl Rootfs {
         }
         put_aside(root, &path_of(root, image))
     }
+
+    /// Removes every unpacked image below `root` that is not in `needed`, whole or not, and says how many there were.
+    /// As with [`Self::remove`], it is for the caller to know what is needed.
+    pub fn prune(root: &Path, needed: &BTreeSet<Digest>) -> Result<usize, UnpackError> {
+        let entries = match fs::read_dir(root) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+            entries => entries.map_err(UnpackError::io("list", root))?,
+        };
+        let mut spare = BTreeSet::new();
+        for entry in entries {
+            let name = entry.map_err(UnpackError::io("list", root))?.file_name();
+            let name = name.to_string_lossy();
+            let hex = name.strip_suffix(LIST).unwrap_or(&name);
+            // What has another name is not ours to remove.
+            let digest = format!("sha256:{hex}").parse::<Digest>();
+            spare.extend(digest.ok().filter(|digest| !needed.contains(digest)));
+        }
+        for image in &spare {
+            Self::remove(root, image)?;
+        }
+        Ok(spare.len())
+    }
 }
 
 impl List {
-    fn of(image: &Image, applied: Applied) -> Self {
+    fn find(root: &Path, image: &Digest) -> Option<Self> {
+        let bytes = read_bounded(&list_path(root, image), MAX_LIST).ok()?;
+        let list: Self = serde_json::from_slice(&bytes).ok()?;
+        let is_whole = list.format == FORMAT
+            && list.version == VERSION
+            && list.image == *image
+            && path_of(root, image).is_dir();
+        is_whole.then_some(list)
+    }
+
+    fn of(image: &Image, applied: Applied, seal: Digest) -> Self {
         Self {
             format: FORMAT.to_owned(),
             version: VERSION,
             image: image.descriptor.digest.clone(),
+            seal,
             bytes: applied.bytes,
             entries: applied.entries,
             skipped: applied.skipped,
@@ -152,7 +198,7 @@ fn path_of(root: &Path, image: &Digest) -> PathBuf {
 }
 
 fn list_path(root: &Path, image: &Digest) -> PathBuf {
-    root.join(format!("{}.rootfs.json", image.hex()))
+    root.join(format!("{}{LIST}", image.hex()))
 }
 
 /// Every layer above the lowest is read twice: once for what it hides, once for what it has. The alternative,
@@ -192,18 +238,20 @@ fn publish(staging: &Staging, root: &Path, list: &List) -> Result<(), UnpackErro
     let text = serde_json::to_vec(list)
         .map_err(io::Error::other)
         .map_err(UnpackError::io("encode", &list_path))?;
-    let path = path_of(root, &list.image);
-    if path.exists() && Rootfs::find(root, &list.image).is_none() {
-        // Of an older version, or its list was removed by hand: good for nobody.
-        put_aside(root, &path)?;
-    }
-    write_atomic(&list_path, &text)?;
-    match fs::rename(staging.path(), &path) {
-        Ok(()) => {}
+    // The list describes this very folder, so both get their names under one lock, which the kernel drops however we
+    // end.
+    let lock = File::open(root).map_err(UnpackError::io("open", root))?;
+    flock(&lock, FlockOperation::LockExclusive)
+        .map_err(|errno| UnpackError::io("lock", root)(errno.into()))?;
+    if Rootfs::intact(root, &list.image).is_some() {
         // Another process was first; its folder has the same digests under it.
-        Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {}
-        Err(error) => return Err(UnpackError::io("rename", &path)(error)),
+        return Ok(());
     }
+    let path = path_of(root, &list.image);
+    // Of an older version, changed since, or its list was removed by hand: good for nobody.
+    put_aside(root, &path)?;
+    write_atomic(&list_path, &text)?;
+    fs::rename(staging.path(), &path).map_err(UnpackError::io("rename", &path))?;
     Ok(sync_dir(root)?)
 }
 

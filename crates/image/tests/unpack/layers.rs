@@ -1,6 +1,7 @@
 //! What honest images become.
 
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use plimsoll_image::unpack::{Rootfs, UnpackError};
 
@@ -271,4 +272,39 @@ fn a_hundred_thousand_tiny_files_are_unpacked() {
         .map(|number| list(&rootfs.path.join(format!("d/{number:02}"))).len())
         .sum();
     assert_eq!(count, 100_000);
+}
+
+#[test]
+fn a_file_that_was_changed_since_makes_the_image_unpack_anew() {
+    let bench = Bench::new();
+    let image = bench.image(&[layer(&[("a", What::File(b"a")), ("b", What::File(b"b"))])]);
+    let unpacked = bench.ensure(&image).unwrap();
+    let intact = || Rootfs::intact(&bench.root(), &image.descriptor.digest);
+    assert_eq!(intact(), Some(unpacked.clone()));
+    write(&unpacked.path.join("a"), b"!");
+    assert_eq!(intact(), None);
+    let again = bench.ensure(&image).unwrap();
+    assert_eq!(read_tree(&again.path)["a"], file("a"));
+    assert_eq!(list(&bench.root()).len(), 2);
+}
+
+#[test]
+fn pruning_removes_what_is_not_needed_whole_or_not_and_nothing_else() {
+    let bench = Bench::new();
+    let [one, two, three] =
+        ["1", "2", "3"].map(|text| bench.image(&[layer(&[("a", What::File(text.as_bytes()))])]));
+    let kept = bench.ensure(&one).unwrap();
+    let headless = bench.ensure(&two).unwrap().path;
+    bench.ensure(&three).unwrap();
+    std::fs::remove_file(headless.with_extension("rootfs.json")).unwrap();
+    std::fs::create_dir(bench.root().join("empty")).unwrap();
+    let needed = [one.descriptor.digest.clone()].into();
+    assert_eq!(Rootfs::prune(&bench.root(), &needed).unwrap(), 2);
+    assert_eq!(Rootfs::prune(&bench.root(), &needed).unwrap(), 0);
+    assert!(kept.path.is_dir() && bench.root().join("empty").is_dir());
+    assert_eq!(list(&bench.root()).len(), 3);
+    assert_eq!(
+        Rootfs::prune(Path::new("/nonexistent"), &needed).unwrap(),
+        0
+    );
 }

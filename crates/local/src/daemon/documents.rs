@@ -19,7 +19,7 @@ use crate::resources::postgres::Postgres;
 use crate::resources::redis::Redis;
 use crate::resources::{password_name, ping};
 use crate::secrets::SecretStore;
-use crate::{EnvDir, LocalError};
+use crate::{EnvDir, LocalError, images};
 
 /// Releases that are kept in memory: the one in force, the one before and the one to come, with room.
 const CACHE: usize = 16;
@@ -76,6 +76,24 @@ impl Documents {
             kept,
             service,
             program,
+        })
+    }
+
+    /// Has the image of a service unpacked where its programs will run in one. Nothing is done twice.
+    pub(crate) async fn unpack(&self, kept: &Kept, service: &str) -> Result<(), LocalError> {
+        let image = program(kept, service)?.image.as_ref();
+        let Some(root) = image.and_then(|image| self.layout.image_root(&image.digest)) else {
+            return Ok(());
+        };
+        let env = self.env.clone();
+        // A large image takes seconds, and questions are answered meanwhile.
+        let unpacked = tokio::task::spawn_blocking(move || images::unpack(&env, &root.digest));
+        let unpacked = unpacked
+            .await
+            .map_err(|error| LocalError::Protocol(error.to_string()))?;
+        unpacked.map_err(|source| LocalError::Image {
+            service: service.to_owned(),
+            source,
         })
     }
 

@@ -25,6 +25,7 @@ pub(crate) async fn of_service(
     job: JobKind,
 ) -> Result<(), LocalError> {
     let kept = world.documents.release(release)?;
+    world.documents.unpack(&kept, service).await?;
     let orders = world.documents.program(&kept, service)?;
     let unknown = |what| LocalError::Unknown {
         what,

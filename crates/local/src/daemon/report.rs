@@ -17,7 +17,7 @@ use super::world::World;
 use crate::LocalError;
 use crate::desired::listen_digest;
 use crate::resources::order_id;
-use crate::status::{Phase, ProcessKind, ProcessState, ProcessStatus, Status};
+use crate::status::{Phase, ProcessKind, ProcessState, ProcessStatus, ServiceImage, Status};
 
 /// What there is, for the planner.
 pub(crate) async fn observed(world: &World) -> Result<Observed, LocalError> {
@@ -93,7 +93,12 @@ pub(crate) async fn status(world: &World) -> Result<Status, LocalError> {
         Some(id) => Some(world.documents.release(id)?),
         None => None,
     };
+    let images = match &intent.release {
+        Some(id) => ServiceImage::of(&world.documents.release(id)?.release),
+        None => Vec::new(),
+    };
     Ok(Status {
+        images,
         header: Header::new(Status::FORMAT, Status::VERSION),
         app: world.file.app.clone(),
         environment: world.file.environment.clone(),

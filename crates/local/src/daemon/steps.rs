@@ -185,6 +185,9 @@ pub(crate) async fn scale(
             name: want.to_string(),
         });
     }
+    if alive.len() < to as usize {
+        world.documents.unpack(&kept, service).await?;
+    }
     let mut ids: Vec<String> = alive.into_iter().map(|process| process.id).collect();
     for slot in free_slots(world, service, to as usize - ids.len()).await? {
         let order = orders.replica(slot)?;

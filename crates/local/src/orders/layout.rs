@@ -5,11 +5,12 @@ use std::os::unix::fs::{chown, symlink};
 use std::path::{Path, PathBuf};
 
 use plimsoll_bundle::Digest;
+use plimsoll_image::program;
 use plimsoll_stdx::fs::{at, create_dir_private};
 use plimsoll_supervisor::order::{Bind, Door, ImageRoot, Isolation, Root, User};
 use plimsoll_supervisor::runner::Capabilities;
 
-use super::{elf, empty, uids};
+use super::{empty, uids};
 use crate::resources::ensure_dir;
 use crate::{EnvDir, LocalError};
 
@@ -84,8 +85,8 @@ impl Layout {
     /// nothing else; this machine's programs, if it does.
     pub(crate) fn program_root(&self, artefact: &Digest, command: &[String]) -> Root {
         let folder = self.env.artefact(artefact);
-        let program = command.first().and_then(|name| name.strip_prefix("/app/"));
-        if self.contained && program.is_some_and(|name| elf::is_static(&folder.join(name))) {
+        let name = command.first().and_then(|name| name.strip_prefix("/app/"));
+        if self.contained && name.is_some_and(|name| program::is_static(&folder.join(name))) {
             Root::Image(ImageRoot {
                 rootfs: self.empty(),
                 digest: artefact.clone(),
@@ -93,6 +94,14 @@ impl Layout {
         } else {
             self.tools()
         }
+    }
+
+    /// The tree of an image, if processes can be contained: nothing else may have one.
+    pub(crate) fn image_root(&self, image: &Digest) -> Option<ImageRoot> {
+        self.contained.then(|| ImageRoot {
+            rootfs: self.env.rootfs().join(image.hex()),
+            digest: image.clone(),
+        })
     }
 
     /// Where the gateway opens connections to contained processes.
@@ -114,7 +123,7 @@ impl Layout {
 
     /// The tree of an image with nothing in it.
     fn empty(&self) -> PathBuf {
-        self.env.state_root().join("rootfs").join("empty")
+        self.env.rootfs().join("empty")
     }
 
     /// Whom a process runs as.

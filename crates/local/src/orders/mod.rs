@@ -1,7 +1,8 @@
 //! From documents to orders: what the supervisor is told to run.
 
-mod elf;
 mod empty;
+mod ground;
+mod inside;
 pub(crate) mod keeper;
 pub(crate) mod layout;
 pub(crate) mod needs;

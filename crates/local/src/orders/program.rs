@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use plimsoll_bundle::local::{NeedSpec, ProgramSpec, SecretMeans};
-use plimsoll_supervisor::order::{Bind, Isolation, Kind, Limits, Order, PortOrder, Root};
+use plimsoll_supervisor::order::{Bind, Kind, Limits, Order, PortOrder};
 use plimsoll_supervisor::secrets::Secrets;
 
+use super::ground::Ground;
 use super::layout::Layout;
 use super::{needs, uids};
 use crate::release::Kept;
@@ -14,7 +15,7 @@ use crate::secrets::SecretStore;
 use crate::{EnvDir, LocalError};
 
 /// Where programs are looked for by name.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Makes the orders of one service of one release.
 #[derive(Debug, Clone, Copy)]
@@ -65,33 +66,26 @@ impl ProgramOrders<'_> {
 
     /// A program that talks to nobody outside is contained. One that does has to have this machine's network, until
     /// there is a relay for what it may reach.
-    fn walls(&self, command: &[String]) -> (Root, Isolation) {
+    fn is_closed(&self) -> bool {
         let resources = &self.kept.bundle.resources;
         let here = |need: &NeedSpec| {
             let resource = resources.get(&need.to);
             resource.is_some_and(crate::resources::has_folder)
         };
-        let is_closed = self.program.egress.is_empty() && self.program.needs.values().all(here);
-        if is_closed {
-            let root = self.layout.program_root(&self.program.artefact, command);
-            (root, self.layout.closed())
-        } else {
-            (self.layout.tools(), Isolation::Shared)
-        }
+        self.program.egress.is_empty() && self.program.needs.values().all(here)
     }
 
     fn common(&self, id: &str, kind: Kind, command: &[String]) -> Result<Order, LocalError> {
         let program = self.program;
-        let command = self.layout.command(command, &program.artefact);
-        let mut order = Order::new(id, kind, command);
+        let is_closed = self.is_closed();
+        let ground = Ground::of((self.service, program), command, is_closed, self.layout)?;
+        let mut order = Order::new(id, kind, command.to_vec());
+        ground.put_into(&mut order, is_closed, self.layout);
         self.service.clone_into(&mut order.service);
         order.release = self.kept.release.id.to_string();
         order.secrets_dir = self.layout.secrets_dir(id);
-        order.env = self.environment(&order.secrets_dir);
-        order.workdir = self.layout.workdir(&program.artefact);
-        (order.root, order.isolation) = self.walls(&order.command);
-        order.binds = self.binds()?;
-        order.user = self.layout.user(uids::app());
+        order.env = self.environment(&ground, &order.secrets_dir);
+        order.binds = self.binds(&ground)?;
         order.limits = limits(program);
         order.logs = program.logs;
         order.grace_ms = program.drain.grace_ms;
@@ -99,7 +93,7 @@ impl ProgramOrders<'_> {
     }
 
     /// Everything but ports and secrets.
-    fn environment(&self, secrets_dir: &str) -> BTreeMap<String, String> {
+    fn environment(&self, ground: &Ground<'_>, secrets_dir: &str) -> BTreeMap<String, String> {
         let mut env = BTreeMap::from([
             ("PATH".to_owned(), PATH.to_owned()),
             ("HOME".to_owned(), "/tmp".to_owned()),
@@ -112,6 +106,7 @@ impl ProgramOrders<'_> {
             ),
             ("BUILD_ID".to_owned(), self.build()),
         ]);
+        env.extend(ground.env());
         for (name, need) in &self.program.needs {
             if need.by == SecretMeans::File {
                 let path = format!("{secrets_dir}/{}", needs::file_name(name));
@@ -154,11 +149,14 @@ impl ProgramOrders<'_> {
     /// What a program says when it is asked which build it is. No part of the revision: a replica that two releases
     /// share names the one that brought it.
     fn build(&self) -> String {
-        format!("{}/{}", self.kept.release.id, self.program.artefact.short())
+        let image = self.program.image.as_ref().map(|image| &image.digest);
+        let what = self.program.artefact.as_ref().or(image);
+        let what = what.map_or("", |digest| digest.short());
+        format!("{}/{what}", self.kept.release.id)
     }
 
-    fn binds(&self) -> Result<Vec<Bind>, LocalError> {
-        let mut binds = vec![self.layout.app_bind(&self.program.artefact)];
+    fn binds(&self, ground: &Ground<'_>) -> Result<Vec<Bind>, LocalError> {
+        let mut binds = ground.binds(self.layout);
         for need in self.program.needs.values() {
             if self
                 .kept

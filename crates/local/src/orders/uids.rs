@@ -10,6 +10,15 @@ pub(crate) fn app() -> User {
     user(1001, "app")
 }
 
+/// The same, who see themselves as `inside`, where an image says who they are.
+pub(crate) fn app_known_as(inside: Option<u32>) -> User {
+    let app = app();
+    User {
+        inside: inside.or(app.inside),
+        ..app
+    }
+}
+
 /// PostgreSQL and Redis.
 pub(crate) fn resource() -> User {
     user(1002, "resource")

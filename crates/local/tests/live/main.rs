@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod images;
+#[cfg(test)]
 mod postgres;
 #[cfg(test)]
 mod project;

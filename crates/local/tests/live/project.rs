@@ -93,6 +93,8 @@ pub(crate) struct Project {
     artefact: Digest,
     spec: Spec,
     upgrades: u8,
+    /// Changes the program of every bundle.
+    pub(crate) edit: Box<dyn Fn(&mut ProgramSpec)>,
 }
 
 fn open(dir: &Path, tool: PathBuf, crash: Option<CrashPoint>) -> Local {
@@ -146,6 +148,7 @@ impl Project {
             artefact,
             spec,
             upgrades: 0,
+            edit: Box::new(|_| {}),
         })
     }
 
@@ -159,6 +162,7 @@ impl Project {
             artefact: artefact(),
             spec: Spec::plain(),
             upgrades: 0,
+            edit: Box::new(|_| {}),
         }
     }
 
@@ -282,7 +286,8 @@ impl Project {
     }
 
     fn bundle(&self, spec: &Spec) -> LocalBundle {
-        let program = self.program(spec);
+        let mut program = self.program(spec);
+        (self.edit)(&mut program);
         let readiness = program.health.readiness.clone();
         let drain = program.drain;
         let service = ServiceSpec::Program(Box::new(program));
@@ -318,7 +323,8 @@ impl Project {
             by: SecretMeans::File,
         };
         ProgramSpec {
-            artefact: self.artefact.clone(),
+            artefact: Some(self.artefact.clone()),
+            image: None,
             command: command(spec.command),
             env: BTreeMap::from([("RELEASE".into(), spec.release.into())]),
             ports: BTreeMap::from([("http".into(), 2000), ("metrics".into(), 9091)]),

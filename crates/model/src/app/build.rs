@@ -52,6 +52,9 @@ pub struct CommandBuild {
     pub out: String,
     /// Where the commands run, relative to the file.
     pub dir: String,
+    /// The image that the result stands on; without one it runs alone, or with the machine's own programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<ImageRef>,
 }
 
 /// A folder of files for browsers.

@@ -68,10 +68,12 @@ pub struct Service {
     pub volumes: BTreeMap<String, Volume>,
     /// Where metrics are.
     pub metrics: MetricsEndpoint,
-    /// The user id inside; never 0.
-    pub user: u32,
+    /// The user id inside, never 0; a given image's own, or 1001, unless given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<u32>,
     /// The group id inside; never 0.
-    pub group: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<u32>,
     /// Folders in memory that it may write, beside its volumes; all else is read-only.
     pub writable: BTreeMap<String, Bytes>,
     /// The people who answer for it; the app's owner unless given.

@@ -5,7 +5,11 @@ use std::str::FromStr;
 
 use super::{UnitError, serde_as_text};
 
-/// An image by digest: `registry.example.com/team/app@sha256:…`, perhaps with a tag for people before the `@`.
+/// What a folder's name stands behind.
+const FOLDER: &str = "oci:";
+
+/// An image by digest: `registry.example.com/team/app@sha256:…`, perhaps with a tag for people before the `@`; or
+/// `oci:FOLDER@sha256:…`, in an OCI layout of the project.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImageRef {
     /// Registry, path and perhaps a tag.
@@ -35,11 +39,31 @@ impl FromStr for ImageRef {
                 "`{name}` is not the name of an image"
             )));
         }
+        if let Some(folder) = name.strip_prefix(FOLDER) {
+            ensure_folder(folder)?;
+        }
         Ok(Self {
             name: name.to_owned(),
             digest: digest.to_owned(),
         })
     }
+}
+
+impl ImageRef {
+    /// The folder of the OCI layout that it lies in, relative to the file; nothing where it is in a registry.
+    pub fn folder(&self) -> Option<&str> {
+        self.name.strip_prefix(FOLDER)
+    }
+}
+
+fn ensure_folder(folder: &str) -> Result<(), UnitError> {
+    let leaves = folder.starts_with('/') || folder.split('/').any(|part| part == "..");
+    if folder.is_empty() || leaves {
+        return Err(UnitError::new(format!(
+            "`{folder}` is no folder in the project: write `{FOLDER}FOLDER@sha256:…`"
+        )));
+    }
+    Ok(())
 }
 
 impl fmt::Display for ImageRef {
@@ -49,3 +73,37 @@ impl fmt::Display for ImageRef {
 }
 
 serde_as_text!(ImageRef);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(name: &str) -> Result<ImageRef, UnitError> {
+        format!("{name}@sha256:{}", "0".repeat(64)).parse()
+    }
+
+    #[test]
+    fn a_layout_of_the_project_is_told_from_a_registry() {
+        assert_eq!(
+            parse("oci:vendor/node").unwrap().folder(),
+            Some("vendor/node")
+        );
+        for registry in ["node", "localhost:5000/node", "docker.io/library/node:24"] {
+            assert_eq!(parse(registry).unwrap().folder(), None);
+        }
+    }
+
+    #[test]
+    fn a_layout_lies_in_the_project() {
+        for outside in ["oci:", "oci:/srv/node", "oci:../node", "oci:a/../../b"] {
+            let error = parse(outside).unwrap_err();
+            assert!(error.message.contains("oci:FOLDER"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_tag_alone_is_refused_because_it_moves() {
+        let error = "node:24".parse::<ImageRef>().unwrap_err();
+        assert!(error.message.contains("node:24@sha256:"), "{error}");
+    }
+}

@@ -7,7 +7,7 @@ use plimsoll_image::layer::Compression;
 
 use super::Context;
 use crate::args::{BuildArgs, Compress};
-use crate::artefacts::{self, Given, Places};
+use crate::artefacts::{self, Places};
 use crate::exit::{ExitStatus, Failure, Result};
 use crate::images::{self, Workshop};
 use crate::printer::Printer;
@@ -38,10 +38,9 @@ pub(crate) fn run(context: &Context, args: &BuildArgs) -> Result<ExitStatus> {
         &project.dir,
         (app, &args.services),
         &places,
-        Given::LeftOut,
         (&mut progress, &cancel),
     )?;
-    let workshop = Workshop::open(state.images(), &places, compression(args.compress))?;
+    let workshop = Workshop::open(&project.dir, state, compression(args.compress))?;
     let images = workshop.make_all((app, &args.services), &built, &access, &mut progress)?;
     hand_on(args, &workshop, &images, &access, &mut progress)?;
     progress.close();

@@ -5,21 +5,25 @@ use std::time::Instant;
 
 use anyhow::anyhow;
 use plimsoll_deploy::{Fault, Strategy};
+use plimsoll_image::layer::Compression;
 use plimsoll_local::{
     Alphabet, Cancel, Data, DeployRequest, Ending, Event, Local, LocalError, Login, Outcome,
     Secret, SecretPlan,
 };
 use plimsoll_model::App;
 use plimsoll_model::app::{self, Generate};
+use plimsoll_render::local::Source;
 use serde::Serialize;
 
 use super::{Context, failure};
 use crate::args::UpArgs;
-use crate::artefacts::{self, Given, Places};
+use crate::artefacts::{self, Places};
 use crate::events::Show;
 use crate::exit::{ExitStatus, Failure, Result};
+use crate::images::Workshop;
 use crate::printer::Tone;
 use crate::progress::Progress;
+use crate::project::Project;
 use crate::{interrupt, prompt};
 
 /// The one line of `up --detach` on standard output, and of `up --format json`.
@@ -44,22 +48,8 @@ pub(crate) fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> {
     interrupt::cancel_on_signal(cancel.clone())?;
 
     let mut progress = Progress::new(context.printer);
-    let places = Places {
-        store: local.state().artefacts(),
-        cache: local.state().cache(),
-    };
-    let built = artefacts::build_all(
-        &project.dir,
-        (app, &[]),
-        &places,
-        Given::Refused,
-        (&mut progress, &cancel),
-    )?;
-    if cancel.is_cancelled() {
-        return Err(Failure::interrupted().advise("nothing was started"));
-    }
-    let rendered =
-        plimsoll_render::local::render(app, &artefacts::digests(&built)).map_err(Failure::app)?;
+    let sources = build(context, &project, (&local, &cancel), &mut progress)?;
+    let rendered = plimsoll_render::local::render(app, &sources).map_err(Failure::app)?;
     for omitted in &rendered.omitted {
         let key = context.printer.paint(Tone::Warn, &omitted.key);
         progress.say(&format!(
@@ -103,6 +93,28 @@ pub(crate) fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> {
     } else {
         watch(&local, &cancel, context)
     }
+}
+
+/// The artefacts and the images of the whole app.
+fn build(
+    context: &Context,
+    project: &Project,
+    (local, cancel): (&Local, &Cancel),
+    progress: &mut Progress,
+) -> Result<BTreeMap<String, Source>> {
+    let (app, state) = (&project.app, local.state());
+    let places = Places {
+        store: state.artefacts(),
+        cache: state.cache(),
+    };
+    let built = artefacts::build_all(&project.dir, (app, &[]), &places, (progress, cancel))?;
+    let access = context.environment.registries(cancel.clone());
+    let workshop = Workshop::open(&project.dir, state, Compression::default())?;
+    let sources = workshop.sources(app, &built, &access, progress)?;
+    if cancel.is_cancelled() {
+        return Err(Failure::interrupted().advise("nothing was started"));
+    }
+    Ok(sources)
 }
 
 /// Stopped before the release was in force, whatever the change said to that.

@@ -7,6 +7,8 @@ mod exit_codes;
 #[cfg(test)]
 mod folder;
 #[cfg(test)]
+mod given;
+#[cfg(test)]
 mod help;
 #[cfg(test)]
 mod images;

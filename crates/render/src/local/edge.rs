@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use plimsoll_bundle::Digest;
 use plimsoll_bundle::local::{
     CorsSpec, Destination, Encoding, GatewayService, GatewayTable, Header, HeaderValue, LimitKey,
     Listeners, MaintenanceSpec, RateLimit, RouteSpec, TlsIssuer, TlsSpec, TlsVersion,
@@ -10,12 +9,12 @@ use plimsoll_bundle::local::{
 use plimsoll_model::App;
 use plimsoll_model::app::{self, Cors, FrameOption, Headers, Limit, Referrer, Route};
 
-use super::{Omitted, service};
+use super::{Omitted, Source, service};
 
 /// The whole edge.
 pub(super) fn render(
     app: &App,
-    artefacts: &BTreeMap<String, Digest>,
+    sources: &BTreeMap<String, Source>,
     omitted: &mut Vec<Omitted>,
 ) -> GatewayTable {
     let edge = &app.edge;
@@ -40,7 +39,7 @@ pub(super) fn render(
         routes: app
             .routes
             .iter()
-            .filter_map(|(name, found)| route(app, name, found, artefacts))
+            .filter_map(|(name, found)| route(app, name, found, sources))
             .collect(),
         services: app
             .services
@@ -207,7 +206,7 @@ fn route(
     app: &App,
     name: &str,
     route: &Route,
-    artefacts: &BTreeMap<String, Digest>,
+    sources: &BTreeMap<String, Source>,
 ) -> Option<RouteSpec> {
     Some(RouteSpec {
         name: name.to_owned(),
@@ -216,7 +215,7 @@ fn route(
         exact: route.exact,
         methods: route.methods.clone(),
         strip: route.strip,
-        to: destination(app, route, artefacts)?,
+        to: destination(app, route, sources)?,
         limit: route.limit.clone(),
         body_bytes: route.body.0,
         timeout_ms: route.timeout.0,
@@ -233,14 +232,14 @@ fn route(
 fn destination(
     app: &App,
     route: &Route,
-    artefacts: &BTreeMap<String, Digest>,
+    sources: &BTreeMap<String, Source>,
 ) -> Option<Destination> {
     let name = &route.to.service;
     let service = app.services.get(name)?;
     Some(match service.as_static() {
         Some(files) => Destination::Files {
             service: name.clone(),
-            artefact: artefacts.get(name)?.clone(),
+            artefact: sources.get(name)?.artefact.clone()?,
             spa: files.spa.clone(),
             settings: service.settings.clone(),
         },

@@ -4,14 +4,16 @@ mod command;
 mod edge;
 mod resource;
 mod service;
+mod source;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
-use plimsoll_bundle::Digest;
 use plimsoll_bundle::local::{Header, LocalBundle};
 use plimsoll_model::App;
+
+pub use source::{Image, Source};
 
 /// A bundle, and what of the app it leaves out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +38,7 @@ pub struct Omitted {
 pub enum RenderError {
     /// The service comes in a form that this target cannot run.
     #[error(
-        "service `{service}` is {form}, which this target cannot run yet; build it with cargo, a command or as static files"
+        "service `{service}` is {form}, which this target does not run; build it with cargo, a command or as static files, or name an image"
     )]
     Form {
         /// The service.
@@ -45,26 +47,26 @@ pub enum RenderError {
         form: &'static str,
     },
     /// The caller built too little.
-    #[error("service `{0}` has no artefact: it was not built")]
+    #[error("service `{0}` has neither artefact nor image: it was not built")]
     NotBuilt(String),
-    /// There is no program to start.
+    /// There is no program to start: neither the file nor the image names one.
     #[error("service `{0}` does not say what to run: add `run = [\"/app/PROGRAM\"]`")]
     NoCommand(String),
 }
 
-/// The bundle of `app` with the artefacts of its services by name.
+/// The bundle of `app`, whose services are made of `sources`, by name.
 ///
 /// Pure and deterministic: equal input gives equal canonical bytes.
-pub fn render(app: &App, artefacts: &BTreeMap<String, Digest>) -> Result<Rendered, RenderError> {
+pub fn render(app: &App, sources: &BTreeMap<String, Source>) -> Result<Rendered, RenderError> {
     let mut omitted = Vec::new();
     let services = app
         .services
         .iter()
         .map(|(name, service)| {
-            let artefact = artefacts
+            let source = sources
                 .get(name)
                 .ok_or_else(|| RenderError::NotBuilt(name.clone()))?;
-            Ok((name.clone(), service::render(app, name, service, artefact)?))
+            Ok((name.clone(), service::render(app, name, service, source)?))
         })
         .collect::<Result<_, RenderError>>()?;
     let resources = app
@@ -84,7 +86,7 @@ pub fn render(app: &App, artefacts: &BTreeMap<String, Digest>) -> Result<Rendere
         services,
         resources,
         jobs,
-        gateway: edge::render(app, artefacts, &mut omitted),
+        gateway: edge::render(app, sources, &mut omitted),
     };
     Ok(Rendered { bundle, omitted })
 }

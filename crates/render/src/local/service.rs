@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use plimsoll_bundle::Digest;
 use plimsoll_bundle::local::{
     Check, CommandSpec, DrainSpec, HealthSpec, JobSpec, Limits, LogSpec, MigrateSpec, NeedSpec,
     PoolSpec, Probe, ProgramSpec, ScaleSpec, SecretMeans, SecretSpec, ServiceSpec, StaticSpec,
@@ -11,7 +10,7 @@ use plimsoll_bundle::local::{
 use plimsoll_model::App;
 use plimsoll_model::app::{self, Job, Need, Service};
 
-use super::{RenderError, command};
+use super::{RenderError, Source, command};
 
 /// The startup probe counts time, not failures: `start_within_ms` is its bound.
 const STARTUP_FAILURES: u32 = 1;
@@ -21,24 +20,31 @@ pub(super) fn render(
     app: &App,
     name: &str,
     service: &Service,
-    artefact: &Digest,
+    source: &Source,
 ) -> Result<ServiceSpec, RenderError> {
+    let not_built = || RenderError::NotBuilt(name.to_owned());
     if let Some(files) = service.as_static() {
         return Ok(ServiceSpec::Static(StaticSpec {
-            artefact: artefact.clone(),
+            artefact: source.artefact.clone().ok_or_else(not_built)?,
+            image: source.image.as_ref().map(|image| image.digest.clone()),
             spa: files.spa.clone(),
             settings: service.settings.clone(),
         }));
     }
-    let command = command::of(name, service)?;
+    let command = command::of(name, service, source)?;
+    if source.artefact.is_none() && source.image.is_none() {
+        return Err(not_built());
+    }
     Ok(ServiceSpec::Program(Box::new(program(
-        app, service, artefact, command,
+        app, service, source, command,
     ))))
 }
 
-fn program(app: &App, service: &Service, artefact: &Digest, command: Vec<String>) -> ProgramSpec {
+fn program(app: &App, service: &Service, source: &Source, command: Vec<String>) -> ProgramSpec {
+    let image = source.image.as_ref();
     ProgramSpec {
-        artefact: artefact.clone(),
+        artefact: source.artefact.clone(),
+        image: image.map(|image| image.spec(service.user, service.group)),
         command,
         env: service
             .env

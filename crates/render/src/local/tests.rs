@@ -8,7 +8,7 @@ use plimsoll_bundle::local::{
 use plimsoll_bundle::{Digest, canonical};
 use plimsoll_model::App;
 
-use super::{RenderError, Rendered, render};
+use super::{Image, RenderError, Rendered, Source, render};
 
 const FILE: &str = r#"
 plimsoll = 1
@@ -81,10 +81,44 @@ fn app(environment: &str) -> App {
         .unwrap_or_else(|| panic!("{}", findings.join("\n")))
 }
 
-fn artefacts() -> BTreeMap<String, Digest> {
+fn built(content: &[u8]) -> Source {
+    Source {
+        artefact: Some(Digest::of(content)),
+        image: None,
+    }
+}
+
+fn artefacts() -> BTreeMap<String, Source> {
     [("api", b"api"), ("web", b"web")]
-        .map(|(name, content)| (name.to_owned(), Digest::of(content)))
+        .map(|(name, content)| (name.to_owned(), built(content)))
         .into()
+}
+
+/// An image with an environment, a user and a command of its own.
+fn image() -> Image {
+    Image {
+        digest: Digest::of(b"image"),
+        base: None,
+        command: ["docker-entrypoint.sh", "serve"]
+            .map(str::to_owned)
+            .to_vec(),
+        env: BTreeMap::from([("PATH".to_owned(), "/opt/bin".to_owned())]),
+        workdir: "/srv".to_owned(),
+        user: "node".to_owned(),
+        stop_signal: "SIGINT".to_owned(),
+    }
+}
+
+/// [`FILE`] with an API that is `build`, and its bundle when the API is made of `source`.
+fn rendered_as(build: &str, source: Source) -> Result<Rendered, RenderError> {
+    let text = FILE.replace("build = { cargo = \"shop-api\", bin = \"api\" }", build);
+    let parsed = plimsoll_model::parse("plimsoll.toml", &text, Some("development"));
+    let app = parsed
+        .app
+        .unwrap_or_else(|| panic!("{:?}", parsed.findings));
+    let mut sources = artefacts();
+    sources.insert("api".into(), source);
+    render(&app, &sources)
 }
 
 fn rendered() -> Rendered {
@@ -110,7 +144,7 @@ fn the_same_app_gives_the_same_bytes() {
 #[test]
 fn another_artefact_is_another_bundle() {
     let mut changed = artefacts();
-    changed.insert("api".into(), Digest::of(b"changed"));
+    changed.insert("api".into(), built(b"changed"));
     let other = render(&app("development"), &changed).unwrap();
     assert_ne!(
         rendered().bundle.digest().unwrap(),
@@ -121,6 +155,58 @@ fn another_artefact_is_another_bundle() {
 #[test]
 fn a_cargo_service_runs_its_binary_unless_told_otherwise() {
     assert_eq!(program(&rendered()).command, ["/app/api"]);
+}
+
+#[test]
+fn an_image_comes_with_its_own_command_user_and_environment_and_the_file_wins() {
+    let given = format!("image = \"r.example.com/api@sha256:{}\"", "a".repeat(64));
+    let source = Source {
+        artefact: None,
+        image: Some(image()),
+    };
+    let rendered = rendered_as(&given, source.clone()).unwrap();
+    let program = program(&rendered);
+    assert_eq!(program.command, ["docker-entrypoint.sh", "serve"]);
+    let spec = program.image.as_ref().unwrap();
+    assert_eq!(
+        (spec.user.as_str(), spec.workdir.as_str()),
+        ("node", "/srv")
+    );
+    assert_eq!(spec.env["PATH"], "/opt/bin");
+    assert!(program.artefact.is_none());
+
+    let told = format!("{given}\nrun = [\"/bin/other\"]\nuser = 7000");
+    let rendered = rendered_as(&told, source).unwrap();
+    let program = self::program(&rendered);
+    assert_eq!(program.command, ["/bin/other"]);
+    assert_eq!(program.image.as_ref().unwrap().user, "7000:7000");
+
+    let nothing = rendered_as(&given, Source::default()).unwrap_err();
+    assert_eq!(nothing, RenderError::NoCommand("api".into()));
+}
+
+#[test]
+fn an_app_on_a_base_image_starts_what_the_base_starts_unless_told_otherwise() {
+    let base = format!("node@sha256:{}", "b".repeat(64));
+    let build = format!("build = {{ command = [\"true\"], out = \"dist\", base = \"{base}\" }}");
+    let mut source = built(b"app");
+    source.image = Some(image());
+    let rendered = rendered_as(&build, source).unwrap();
+    assert_eq!(
+        program(&rendered).command,
+        ["docker-entrypoint.sh", "serve"]
+    );
+    let silent = rendered_as(
+        "build = { command = [\"true\"], out = \"dist\" }",
+        built(b"app"),
+    );
+    assert_eq!(silent.unwrap_err(), RenderError::NoCommand("api".into()));
+}
+
+#[test]
+fn a_dockerfile_is_not_run() {
+    let refused = rendered_as("build = { dockerfile = \"Dockerfile\" }", built(b"x")).unwrap_err();
+    assert!(refused.to_string().contains("name an image"), "{refused}");
 }
 
 #[test]

@@ -24,6 +24,7 @@ const COMMAND: Table = Table {
         key("command", Kind::Commands, Fill::Required, "Commands, one after the other. No shell."),
         key("out", Kind::Text(Form::File), Fill::Required, "Folder whose content becomes `/app`."),
         key("dir", Kind::Text(Form::File), Fill::Value("\".\""), "Folder in which they run."),
+        key("base", Kind::Text(Form::Image), Fill::Absent, "Image that the result stands on (Node, Python), by digest: from a registry, or `oci:FOLDER@sha256:…` for an OCI layout in the project. Left out: the program is linked statically, or runs with this machine's programs."),
     ],
 };
 
@@ -48,7 +49,7 @@ const DOCKER: Table = Table {
 
 const IMAGE: Table = Table {
     doc: "An image that somebody else built.",
-    keys: &[key("image", Kind::Text(Form::Image), Fill::Required, "The image, by digest.")],
+    keys: &[key("image", Kind::Text(Form::Image), Fill::Required, "The image, by digest: `REPOSITORY@sha256:…` from a registry, or `oci:FOLDER@sha256:…` for an OCI layout in the project.")],
 };
 
 /// The first key of each tells them apart.

@@ -202,7 +202,7 @@ const METRICS: Table = Table {
 pub(super) static SERVICE: Table = Table {
     doc: "A long-running program, or a folder of static files.",
     keys: &[
-        key("build", BUILD, Fill::Derived("`{ image = … }`, when `image` is given"), "Where its files come from: `{ cargo = … }`, `{ command = …, out = … }`, `{ static = … }`, `{ dockerfile = … }` or `{ image = … }`."),
+        key("build", BUILD, Fill::Derived("`{ image = … }`, when `image` is given"), "Where its files come from: `{ cargo = … }`, `{ command = …, out = … }` (perhaps with a `base` image), `{ static = … }`, `{ dockerfile = … }` or `{ image = … }`."),
         key("image", Kind::Text(Form::Image), Fill::Absent, "Short for `build = { image = … }`."),
         key("run", Kind::MaybeCommand, Fill::Empty, "Program and arguments. Left out: the image's own, or the binary of a Cargo build."),
         key("port", Kind::Map(Form::Slug, &Kind::Int(1, 65_535)), Fill::Empty, "Ports by name: `http` takes requests, `metrics` is scraped. A replica learns its own from `PORT` and `METRICS_PORT`."),
@@ -227,8 +227,8 @@ pub(super) static SERVICE: Table = Table {
         key("seed", Kind::Table(&SEED), Fill::Absent, "Data for development."),
         key("volume", Kind::Named(Form::Slug, &VOLUME), Fill::Empty, "Folders that outlive a replica."),
         key("metrics", Kind::Table(&METRICS), Fill::Empty, "Where metrics are."),
-        key("user", Kind::Int(1, 65_534), Fill::Value("1001"), "User id inside. Never root."),
-        key("group", Kind::Int(1, 65_534), Fill::Value("1001"), "Group id inside."),
+        key("user", Kind::Int(1, 65_534), Fill::Derived("a given image's own, if that is not root, or 1001"), "User id inside. Never root."),
+        key("group", Kind::Int(1, 65_534), Fill::Derived("the user's number"), "Group id inside."),
         key("writable", Kind::Map(Form::Mount, &Kind::Between(Form::Bytes, "4Ki", "64Gi")), Fill::Empty, "Folders in memory that it may write, with their size. All else is read-only."),
         key("owner", Kind::Text(Form::Email), Fill::Absent, "Who answers for it, if not the app's owner."),
     ],

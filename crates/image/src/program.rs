@@ -1,4 +1,4 @@
-//! Whether a program runs in a tree that holds nothing else.
+//! Whether a program runs in an image that holds nothing else.
 
 use std::fs::File;
 use std::io::Read;
@@ -17,7 +17,7 @@ const INTERPRETER: u32 = 3;
 
 /// Whether the file is a program that needs no loader and so no library: linked statically. What cannot be read, or
 /// is no such file (a script), is not.
-pub(super) fn is_static(path: &Path) -> bool {
+pub fn is_static(path: &Path) -> bool {
     let mut head = Vec::new();
     let read = File::open(path).and_then(|file| file.take(HEAD).read_to_end(&mut head));
     read.is_ok() && loader(&head) == Some(false)
