@@ -20,8 +20,8 @@ pub use header::{Header, HeaderError};
 pub use resource::{PostgresSpec, RedisClass, RedisSpec, ResourceSpec};
 pub use service::{
     Check, CommandSpec, DrainSpec, HealthSpec, JobSpec, Limits, LogSpec, MigrateSpec, NeedSpec,
-    PoolSpec, Probe, ProgramSpec, ScaleSpec, SecretMeans, SecretSpec, ServiceSpec, StaticSpec,
-    VolumeSpec, WarmUpSpec,
+    Over, PoolSpec, Probe, ProgramSpec, ScaleSpec, SecretMeans, SecretSpec, ServiceSpec,
+    StaticSpec, VolumeSpec, WarmUpSpec,
 };
 
 use crate::Digest;

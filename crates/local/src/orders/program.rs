@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use plimsoll_bundle::local::{NeedSpec, ProgramSpec, SecretMeans};
-use plimsoll_supervisor::order::{Bind, Isolation, Kind, Limits, Order, PortOrder, Root};
+use plimsoll_bundle::local::{ProgramSpec, SecretMeans};
+use plimsoll_supervisor::order::{Bind, Kind, Limits, Order, PortOrder};
 use plimsoll_supervisor::secrets::Secrets;
 
 use super::layout::Layout;
-use super::{needs, uids};
+use super::{edges, needs, uids};
 use crate::release::Kept;
 use crate::secrets::SecretStore;
 use crate::{EnvDir, LocalError};
@@ -63,20 +63,21 @@ impl ProgramOrders<'_> {
         Ok(order)
     }
 
-    /// A program that talks to nobody outside is contained. One that does has to have this machine's network, until
-    /// there is a relay for what it may reach.
-    fn walls(&self, command: &[String]) -> (Root, Isolation) {
-        let resources = &self.kept.bundle.resources;
-        let here = |need: &NeedSpec| {
-            let resource = resources.get(&need.to);
-            resource.is_some_and(crate::resources::has_folder)
-        };
-        let is_closed = self.program.egress.is_empty() && self.program.needs.values().all(here);
-        if is_closed {
-            let root = self.layout.program_root(&self.program.artefact, command);
-            (root, self.layout.closed())
-        } else {
-            (self.layout.tools(), Isolation::Shared)
+    /// A program that says what it connects to is contained, with an edge to each of these. One that does not has to
+    /// have this machine's network.
+    fn walls(&self, order: &mut Order) {
+        match edges::of(self.program, &self.kept.bundle, self.layout) {
+            Some(edges) => {
+                order.root = self
+                    .layout
+                    .program_root(&self.program.artefact, &order.command);
+                order.isolation = self.layout.closed();
+                if self.layout.contains() && !edges.is_empty() {
+                    order.edges = edges;
+                    order.relay = self.layout.user(uids::relay());
+                }
+            }
+            None => order.root = self.layout.tools(),
         }
     }
 
@@ -89,7 +90,13 @@ impl ProgramOrders<'_> {
         order.secrets_dir = self.layout.secrets_dir(id);
         order.env = self.environment(&order.secrets_dir);
         order.workdir = self.layout.workdir(&program.artefact);
-        (order.root, order.isolation) = self.walls(&order.command);
+        self.walls(&mut order);
+        order.writable = self
+            .program
+            .writable
+            .iter()
+            .map(|(path, size)| (PathBuf::from(path), *size))
+            .collect();
         order.binds = self.binds()?;
         order.user = self.layout.user(uids::app());
         order.limits = limits(program);
@@ -159,7 +166,12 @@ impl ProgramOrders<'_> {
 
     fn binds(&self) -> Result<Vec<Bind>, LocalError> {
         let mut binds = vec![self.layout.app_bind(&self.program.artefact)];
-        for need in self.program.needs.values() {
+        for need in self
+            .program
+            .needs
+            .values()
+            .filter(|need| need.over.is_unix())
+        {
             if self
                 .kept
                 .bundle

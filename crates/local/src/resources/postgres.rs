@@ -14,6 +14,10 @@ use crate::orders::layout::Layout;
 use crate::orders::uids;
 use crate::{EnvDir, LocalError};
 
+/// The port that a program finds behind its relay, and the name of the socket, which goes by it.
+pub(crate) const PORT: u16 = 5432;
+pub(crate) const SOCKET: &str = ".s.PGSQL.5432";
+
 /// The role that owns the server; the app is another one.
 const OWNER: &str = "plimsoll";
 /// The app's database under construction has this name, and is renamed when it is whole.
@@ -48,6 +52,14 @@ pub(crate) fn address(spec: &PostgresSpec, sockets: &Path, password: &str) -> St
         "postgres://{user}:{}@localhost/{database}?host={host}",
         encode(password)
     )
+}
+
+/// The same for a client that knows no Unix sockets. Between it and the server there is no network, and PostgreSQL
+/// speaks no TLS on the socket behind.
+pub(crate) fn address_over_tcp(spec: &PostgresSpec, host: &str, password: &str) -> String {
+    let (user, database) = (encode(&spec.user), encode(&spec.database));
+    let password = encode(password);
+    format!("postgres://{user}:{password}@{host}:{PORT}/{database}?sslmode=disable")
 }
 
 impl Postgres<'_> {

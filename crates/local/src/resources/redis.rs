@@ -19,6 +19,8 @@ use crate::{EnvDir, LocalError};
 
 /// The socket's name in the resource's folder.
 pub(crate) const SOCKET: &str = "redis.sock";
+/// The port that a program finds behind its relay.
+pub(crate) const PORT: u16 = 6379;
 /// The file with the password, which the server's settings include.
 const AUTH_FILE: &str = "auth.conf";
 /// Saving 64 MiB takes below a second; a slow disk is given time.
@@ -39,6 +41,11 @@ pub(crate) struct Redis<'a> {
 pub(crate) fn address(sockets: &Path, password: &str) -> String {
     let socket = encode(&sockets.join(SOCKET).to_string_lossy());
     format!("redis+unix://{socket}?pass={}", encode(password))
+}
+
+/// The same for a client that knows no Unix sockets.
+pub(crate) fn address_over_tcp(host: &str, password: &str) -> String {
+    format!("redis://:{}@{host}:{PORT}", encode(password))
 }
 
 impl Redis<'_> {

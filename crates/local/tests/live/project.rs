@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use plimsoll_bundle::Digest;
 use plimsoll_bundle::local::{
     Check, CommandSpec, Destination, DrainSpec, GatewayService, GatewayTable, Header, HeaderValue,
-    HealthSpec, Limits, Listeners, LocalBundle, LogSpec, MigrateSpec, NeedSpec, PostgresSpec,
+    HealthSpec, Limits, Listeners, LocalBundle, LogSpec, MigrateSpec, NeedSpec, Over, PostgresSpec,
     Probe, ProgramSpec, RedisClass, RedisSpec, ResourceSpec, RouteSpec, ScaleSpec, SecretMeans,
     SecretSpec, ServiceSpec, TlsIssuer, TlsSpec, TlsVersion,
 };
@@ -363,6 +363,7 @@ impl Project {
                 grace_ms: 2000,
             },
             egress: Vec::new(),
+            writable: BTreeMap::new(),
         }
     }
 
@@ -437,6 +438,7 @@ fn need(to: &str, variable: &str) -> NeedSpec {
         port: None,
         variable: variable.into(),
         by: SecretMeans::File,
+        over: Over::Unix,
         optional: false,
         pool: None,
         env: BTreeMap::new(),
