@@ -265,7 +265,7 @@ impl Project {
         found
     }
 
-    fn request(&self, spec: &Spec) -> DeployRequest {
+    pub(crate) fn request(&self, spec: &Spec) -> DeployRequest {
         let generate = SecretPlan::Generate {
             length: 48,
             alphabet: Alphabet::Base64,
@@ -432,7 +432,7 @@ impl Drop for Project {
     }
 }
 
-fn need(to: &str, variable: &str) -> NeedSpec {
+pub(crate) fn need(to: &str, variable: &str) -> NeedSpec {
     NeedSpec {
         to: to.into(),
         port: None,

@@ -12,9 +12,10 @@
 //! Reading order: `warden` (the loop), `child` (the program that it stands above), `launch` and `handoff` (starting
 //! the second stage), `containment`, `space` and `loopback` (what the shim makes and enters for a contained program),
 //! `relay` and `address` (what it can connect to from there), `init` (the second stage), `root`, `etc`, `image`,
-//! `scratch`, `masks`, `confine` and `group` (what it applies), `contain`, `users`, `seccomp` and `observed` (what it applies to a contained program), `pid1` (what it becomes above one),
-//! `output` (captured lines), `serve` and `door` (the verbs), `word` (what the supervisor hears), `keep` (what is
-//! written down), `sys` (the system calls that need `unsafe`).
+//! `scratch`, `masks`, `confine` and `group` (what it applies), `contain`, `users`, `seccomp` and `observed` (what it
+//! applies to a contained program), `pid1` (what it becomes above one), `output` (captured lines), `serve` and `door`
+//! (the verbs), `word` (what the supervisor hears), `keep` (what is written down), `sys` (the system calls that need
+//! `unsafe`).
 
 mod address;
 mod child;
