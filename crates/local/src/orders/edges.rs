@@ -1,5 +1,6 @@
 //! What a program may connect to, from its documents: the edges of its orders.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use plimsoll_bundle::local::{LocalBundle, NeedSpec, Over, ProgramSpec, ResourceSpec, ServiceSpec};
@@ -39,7 +40,7 @@ pub(crate) fn of(
         }
     };
     for need in program.needs.values() {
-        match need_edge(need, bundle, layout) {
+        match need_edge(need, program, bundle, layout) {
             Wanted::Edge(edge) => add(edge),
             Wanted::Folder => {}
             Wanted::Unknown => return None,
@@ -59,11 +60,16 @@ enum Wanted {
     Unknown,
 }
 
-fn need_edge(need: &NeedSpec, bundle: &LocalBundle, layout: &Layout) -> Wanted {
+fn need_edge(
+    need: &NeedSpec,
+    program: &ProgramSpec,
+    bundle: &LocalBundle,
+    layout: &Layout,
+) -> Wanted {
     let socket = |port, name: &str| {
         Wanted::Edge(Edge {
             host: need.to.clone(),
-            port,
+            port: beside(&program.ports, port),
             to: Towards::Socket {
                 dir: layout.sockets(&need.to),
                 name: name.to_owned(),
@@ -87,7 +93,7 @@ fn need_edge(need: &NeedSpec, bundle: &LocalBundle, layout: &Layout) -> Wanted {
                     port: need.port.clone().unwrap_or_else(|| HTTP.to_owned()),
                 },
                 host: place.host,
-                port: place.port,
+                port: beside(&program.ports, place.port),
             }),
             None => Wanted::Unknown,
         },
@@ -103,6 +109,13 @@ fn outside(place: Place) -> Edge {
         host: place.host,
         port: place.port,
     }
+}
+
+/// The port at which a program finds something whose address is ours to choose: the usual one, unless it is the
+/// program's own. Then it is the next, since who listens on every address cannot share a port with the relay.
+pub(crate) fn beside(own: &BTreeMap<String, u16>, port: u16) -> u16 {
+    let taken = |port: &u16| own.values().any(|own| own == port);
+    (port..=u16::MAX).find(|port| !taken(port)).unwrap_or(port)
 }
 
 /// Where a need of another service connects to: the service's name and the port of the file.
@@ -156,6 +169,17 @@ pub(crate) fn refusal(need: &NeedSpec) -> LocalError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_of_the_programs_own_is_given_to_nothing_else() {
+        let own = [("http", 8080), ("metrics", 8081)];
+        let own = own.map(|(name, port)| (name.to_owned(), port)).into();
+        assert_eq!(
+            [8079, 8080, 8081].map(|port| beside(&own, port)),
+            [8079, 8082, 8082]
+        );
+        assert_eq!(beside(&BTreeMap::new(), 5432), 5432);
+    }
 
     #[test]
     fn places_are_read_in_every_form_that_a_document_has() {

@@ -1,6 +1,6 @@
 //! Addresses of what a service talks to. Most hold a password, so they are handed over as secrets.
 
-use plimsoll_bundle::local::{LocalBundle, NeedSpec, Over, ResourceSpec, SecretMeans};
+use plimsoll_bundle::local::{LocalBundle, NeedSpec, Over, ProgramSpec, ResourceSpec, SecretMeans};
 use plimsoll_deploy::Fault;
 use plimsoll_supervisor::secrets::Secrets;
 
@@ -16,15 +16,19 @@ pub(crate) fn file_name(need: &str) -> String {
     format!("need-{need}")
 }
 
-/// Adds the addresses of `needs` to `secrets`.
-pub(crate) fn add<'a>(
-    secrets: &mut Secrets,
-    needs: impl Iterator<Item = (&'a String, &'a NeedSpec)>,
-    bundle: &LocalBundle,
-    (layout, store): (&Layout, &SecretStore),
-) -> Result<(), LocalError> {
-    for (name, need) in needs {
-        let address = match address(need, bundle, layout, store) {
+/// What decides addresses.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Addresses<'a> {
+    pub(crate) program: &'a ProgramSpec,
+    pub(crate) bundle: &'a LocalBundle,
+    pub(crate) layout: &'a Layout,
+    pub(crate) store: &'a SecretStore,
+}
+
+/// Adds the addresses of what the program needs to `secrets`.
+pub(crate) fn add(secrets: &mut Secrets, addresses: Addresses<'_>) -> Result<(), LocalError> {
+    for (name, need) in &addresses.program.needs {
+        let address = match addresses.of(need) {
             Ok(address) => address,
             Err(LocalError::Secret(_)) if need.optional => continue,
             Err(error) => return Err(error),
@@ -37,68 +41,71 @@ pub(crate) fn add<'a>(
     Ok(())
 }
 
-fn address(
-    need: &NeedSpec,
-    bundle: &LocalBundle,
-    layout: &Layout,
-    store: &SecretStore,
-) -> Result<String, LocalError> {
-    let Some(resource) = bundle.resources.get(&need.to) else {
-        return of_service(need, bundle, layout);
-    };
-    let dir = layout.need_dir(&need.to);
-    let by_tcp = need.over == Over::Tcp;
-    if by_tcp && crate::resources::runs_here(resource) && !layout.contains() {
-        return Err(edges::refusal(need));
-    }
-    let password = || newest(store, &password_name(&need.to));
-    match resource {
-        ResourceSpec::Postgres(spec) if by_tcp => Ok(postgres::address_over_tcp(
-            spec,
-            &need.to,
-            password()?.expose(),
-        )),
-        ResourceSpec::Postgres(spec) => Ok(postgres::address(spec, &dir, password()?.expose())),
-        ResourceSpec::Redis(_) if by_tcp => {
-            Ok(redis::address_over_tcp(&need.to, password()?.expose()))
+impl Addresses<'_> {
+    fn of(&self, need: &NeedSpec) -> Result<String, LocalError> {
+        let Some(resource) = self.bundle.resources.get(&need.to) else {
+            return self.of_service(need);
+        };
+        let by_tcp = need.over == Over::Tcp && crate::resources::runs_here(resource);
+        if by_tcp && !self.layout.contains() {
+            return Err(edges::refusal(need));
         }
-        ResourceSpec::Redis(_) => Ok(redis::address(&dir, password()?.expose())),
-        ResourceSpec::Sqlite { .. } => Ok(format!("sqlite://{}/data.db", dir.display())),
-        ResourceSpec::External {
-            scheme,
-            address,
-            secret,
-        } => {
-            let credentials = secret
-                .as_ref()
-                .map(|secret| newest(store, secret))
-                .transpose()?;
-            let credentials = credentials.as_ref().map(crate::secrets::Secret::expose);
-            ensure_same_place(&need.to, address, credentials)?;
-            Ok(external(scheme, address, credentials))
+        let dir = self.layout.need_dir(&need.to);
+        let place = |port| (need.to.as_str(), edges::beside(&self.program.ports, port));
+        let password = || newest(self.store, &password_name(&need.to));
+        match resource {
+            ResourceSpec::Postgres(spec) => {
+                let password = password()?;
+                let password = password.expose();
+                Ok(if by_tcp {
+                    postgres::address_over_tcp(spec, place(postgres::PORT), password)
+                } else {
+                    postgres::address(spec, &dir, password)
+                })
+            }
+            ResourceSpec::Redis(_) => {
+                let password = password()?;
+                let password = password.expose();
+                Ok(if by_tcp {
+                    redis::address_over_tcp(place(redis::PORT), password)
+                } else {
+                    redis::address(&dir, password)
+                })
+            }
+            ResourceSpec::Sqlite { .. } => Ok(format!("sqlite://{}/data.db", dir.display())),
+            ResourceSpec::External {
+                scheme,
+                address,
+                secret,
+            } => {
+                let credentials = secret
+                    .as_ref()
+                    .map(|secret| newest(self.store, secret))
+                    .transpose()?;
+                let credentials = credentials.as_ref().map(crate::secrets::Secret::expose);
+                ensure_same_place(&need.to, address, credentials)?;
+                Ok(external(scheme, address, credentials))
+            }
         }
     }
-}
 
-/// The address of another service: a URL where its port is one of HTTP.
-fn of_service(
-    need: &NeedSpec,
-    bundle: &LocalBundle,
-    layout: &Layout,
-) -> Result<String, LocalError> {
-    let place = edges::service(need, bundle).ok_or_else(|| LocalError::Unknown {
-        what: "resource or service with replicas on this machine",
-        name: need.to.clone(),
-    })?;
-    if !layout.contains() {
-        return Err(edges::refusal(need));
+    /// The address of another service: a URL where its port is one of HTTP.
+    fn of_service(&self, need: &NeedSpec) -> Result<String, LocalError> {
+        let place = edges::service(need, self.bundle).ok_or_else(|| LocalError::Unknown {
+            what: "resource or service with replicas on this machine",
+            name: need.to.clone(),
+        })?;
+        if !self.layout.contains() {
+            return Err(edges::refusal(need));
+        }
+        let is_http = need
+            .port
+            .as_deref()
+            .is_none_or(|port| port == "http" || port.starts_with("http-"));
+        let scheme = if is_http { "http://" } else { "" };
+        let port = edges::beside(&self.program.ports, place.port);
+        Ok(format!("{scheme}{}:{port}", place.host))
     }
-    let is_http = need
-        .port
-        .as_deref()
-        .is_none_or(|port| port == "http" || port.starts_with("http-"));
-    let scheme = if is_http { "http://" } else { "" };
-    Ok(format!("{scheme}{}:{}", place.host, place.port))
 }
 
 fn newest(store: &SecretStore, name: &str) -> Result<crate::secrets::Secret, LocalError> {

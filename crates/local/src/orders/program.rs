@@ -8,6 +8,7 @@ use plimsoll_supervisor::order::{Bind, Kind, Limits, Order, PortOrder};
 use plimsoll_supervisor::secrets::Secrets;
 
 use super::layout::Layout;
+use super::needs::Addresses;
 use super::{edges, needs, uids};
 use crate::release::Kept;
 use crate::secrets::SecretStore;
@@ -209,8 +210,13 @@ impl ProgramOrders<'_> {
     /// What the supervisor hands to each of these processes on its way in.
     pub(crate) fn secrets(&self, store: &SecretStore) -> Result<Secrets, LocalError> {
         let mut secrets = Secrets::default();
-        let needs = self.program.needs.iter();
-        needs::add(&mut secrets, needs, &self.kept.bundle, (self.layout, store))?;
+        let addresses = Addresses {
+            program: self.program,
+            bundle: &self.kept.bundle,
+            layout: self.layout,
+            store,
+        };
+        needs::add(&mut secrets, addresses)?;
         for (name, spec) in &self.program.secrets {
             let Some(version) = self.kept.release.parts.secrets.get(name) else {
                 continue;

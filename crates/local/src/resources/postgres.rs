@@ -56,10 +56,14 @@ pub(crate) fn address(spec: &PostgresSpec, sockets: &Path, password: &str) -> St
 
 /// The same for a client that knows no Unix sockets. Between it and the server there is no network, and PostgreSQL
 /// speaks no TLS on the socket behind.
-pub(crate) fn address_over_tcp(spec: &PostgresSpec, host: &str, password: &str) -> String {
+pub(crate) fn address_over_tcp(
+    spec: &PostgresSpec,
+    (host, port): (&str, u16),
+    password: &str,
+) -> String {
     let (user, database) = (encode(&spec.user), encode(&spec.database));
     let password = encode(password);
-    format!("postgres://{user}:{password}@{host}:{PORT}/{database}?sslmode=disable")
+    format!("postgres://{user}:{password}@{host}:{port}/{database}?sslmode=disable")
 }
 
 impl Postgres<'_> {
@@ -349,6 +353,10 @@ mod tests {
         assert_eq!(
             address(&spec, Path::new("/run/needs/db"), "p@ss"),
             "postgres://shop:p%40ss@localhost/shop?host=/run/needs/db"
+        );
+        assert_eq!(
+            address_over_tcp(&spec, ("db", PORT), "p@ss"),
+            "postgres://shop:p%40ss@db:5432/shop?sslmode=disable"
         );
     }
 

@@ -44,8 +44,8 @@ pub(crate) fn address(sockets: &Path, password: &str) -> String {
 }
 
 /// The same for a client that knows no Unix sockets.
-pub(crate) fn address_over_tcp(host: &str, password: &str) -> String {
-    format!("redis://:{}@{host}:{PORT}", encode(password))
+pub(crate) fn address_over_tcp((host, port): (&str, u16), password: &str) -> String {
+    format!("redis://:{}@{host}:{port}", encode(password))
 }
 
 impl Redis<'_> {
@@ -167,6 +167,10 @@ mod tests {
         assert_eq!(
             address(Path::new("/run/needs/cache"), "ab/1"),
             "redis+unix:///run/needs/cache/redis.sock?pass=ab/1"
+        );
+        assert_eq!(
+            address_over_tcp(("cache", PORT), "ab:1"),
+            "redis://:ab%3A1@cache:6379"
         );
     }
 }

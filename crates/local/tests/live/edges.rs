@@ -114,6 +114,7 @@ fn a_service_reaches_its_egress_its_external_resource_and_another_service_and_no
         "ConnectionRefused"
     );
     assert_eq!(project.get("/tcp/203.0.113.8/443"), "NetworkUnreachable");
+    // Both services listen on the same port of their own.
     assert_eq!(project.get("/worker"), "the worker");
 
     // Other replicas, behind other doors: the connections of the next moment find them.

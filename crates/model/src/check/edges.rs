@@ -1,14 +1,14 @@
 //! Needs and outside addresses that cannot be connected to as they are written.
 
 use super::{Context, Rule, path};
-use crate::app::{App, Need, Over, ResourceKind};
+use crate::app::{App, Need, Over, ResourceKind, Service};
 use crate::draft::Draft;
 
 pub(super) const RULE: Rule = Rule {
     code: "P224",
     title: "a connection that cannot be made like this",
     explain: "`over` chooses between the Unix socket and TCP for PostgreSQL and Redis that Plimsoll runs. SQLite is a \
-              file; another service, and a resource with an `address`, are reached by TCP. A service has at most 64 such connections to different addresses.",
+              file; another service, and a resource with an `address`, are reached by TCP. A service has at most 64 such connections to different addresses, and none at its own port.",
     check,
 };
 
@@ -24,12 +24,37 @@ fn check(context: &mut Context<'_>) {
                 context.say(Draft::error(RULE.code, &at, reason).help("remove `over`"));
             }
         }
+        own_ports(context, name, service);
         let count = service.egress.len() + service.needs.len();
         if count > EDGES {
             let message = format!("{count} addresses are more than {EDGES}");
             let at = path(&["service", name, "egress"]);
             let help = "split the service, or name fewer addresses";
             context.say(Draft::error(RULE.code, &at, message).help(help));
+        }
+    }
+}
+
+/// On this machine each address outside is one inside, at the same port.
+fn own_ports(context: &mut Context<'_>, name: &str, service: &Service) {
+    let egress = service.egress.iter().enumerate().map(|(index, place)| {
+        let at = format!("{}[{index}]", path(&["service", name, "egress"]));
+        (at, place)
+    });
+    let needs = service.needs.iter().filter_map(|(need, table)| {
+        let resource = context.app.resources.get(&table.to.service)?;
+        let at = path(&["service", name, "needs", need]);
+        Some((at, resource.address.as_ref()?))
+    });
+    let places: Vec<_> = egress.chain(needs).collect();
+    for (at, place) in places {
+        let own = service.ports.iter().find(|(_, port)| **port == place.port);
+        if let Some((port, _)) = own {
+            let message = format!("`{place}` has the number of the service's own port `{port}`");
+            let also = path(&["service", name, "port", port]);
+            let help = "give the service another port: on this machine it would have to listen on `127.0.0.1` alone";
+            let draft = Draft::warning(RULE.code, &at, message);
+            context.say(draft.also(&also, "the same").help(help));
         }
     }
 }
