@@ -8,6 +8,7 @@ use plimsoll_bundle::{Digest, canonical::CanonicalError};
 use plimsoll_deploy::{Desired, DesiredService, Observed, Release};
 use serde::Serialize;
 
+use crate::orders::edges;
 use crate::outcome::DeployRequest;
 use crate::release::Kept;
 
@@ -17,7 +18,7 @@ struct Revision<'a> {
     program: &'a ProgramSpec,
     /// Versions of the secrets that it reads.
     secrets: BTreeMap<&'a str, Option<u32>>,
-    /// Documents of the resources that it talks to, for they decide its addresses.
+    /// Documents of the resources that it talks to, and ports of the services, for they decide its addresses.
     resources: BTreeMap<&'a str, Option<Digest>>,
 }
 
@@ -91,11 +92,10 @@ pub(crate) fn revision(
     let mut resources = BTreeMap::new();
     for need in program.needs.values() {
         let name = &need.to;
-        let document = bundle
-            .resources
-            .get(name)
-            .map(canonical::digest)
-            .transpose()?;
+        let resource = bundle.resources.get(name).map(canonical::digest);
+        // Of another service it is the port that decides the address.
+        let port = edges::service(need, bundle).map(|place| canonical::digest(&place.port));
+        let document = resource.or(port).transpose()?;
         resources.insert(name.as_str(), document);
     }
     canonical::digest(&Revision {

@@ -1,15 +1,17 @@
-//! The hidden verbs of the binary: `__shim DIR`, `__init`, `__keeper DIR`. They are reached before arguments are
-//! parsed and before any thread exists, because a shim forks.
+//! The hidden verbs of the binary: `__shim DIR`, `__init`, `__relay`, `__keeper DIR`. They are reached before arguments
+//! are parsed and before any thread exists, because a shim forks.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::{keeper, shim};
+use crate::{keeper, relay, shim};
 
 /// A shim above one program.
 pub const SHIM: &str = "__shim";
 /// What a shim or keeper becomes on its way to the program: builds the root, drops privileges, executes.
 pub const INIT: &str = "__init";
+/// Carries the connections of one contained program to what it may reach.
+pub const RELAY: &str = "__relay";
 /// Holds listening sockets and respawns the program that serves them.
 pub const KEEPER: &str = "__keeper";
 
@@ -23,7 +25,8 @@ pub fn dispatch(args: impl IntoIterator<Item = OsString>) -> Option<u8> {
         (SHIM, Some(dir)) => Some(shim::main(&dir)),
         (KEEPER, Some(dir)) => Some(keeper::main(&dir)),
         (INIT, None) => Some(shim::init_main()),
-        (SHIM | KEEPER | INIT, _) => Some(2),
+        (RELAY, None) => Some(relay::main()),
+        (SHIM | KEEPER | INIT | RELAY, _) => Some(2),
         (_, _) => None,
     }
 }

@@ -1,6 +1,8 @@
 //! What the supervisor is told to run: one [`Order`] per process. Orders are made by the target; what is in them
 //! is what runs, nothing is added but ports, secrets and the marker variables.
 
+pub(crate) mod edge;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
@@ -10,6 +12,8 @@ use plimsoll_bundle::Digest;
 use plimsoll_bundle::canonical::{self, CanonicalError};
 use plimsoll_bundle::local::{HealthSpec, LogSpec, WarmUpSpec};
 use serde::{Deserialize, Serialize};
+
+pub use edge::{Edge, MAX_EDGES, Towards};
 
 use crate::machine::RestartPolicy;
 
@@ -39,6 +43,16 @@ pub struct Order {
     /// Where others open connections to its ports, when it has a network of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub door: Option<Door>,
+    /// What it can connect to, when it has a network of its own; beside this, nothing. At most [`MAX_EDGES`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edges: Vec<Edge>,
+    /// Whom the process runs as that carries the edges; `None` is whom the supervisor runs as.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relay: Option<User>,
+    /// Folders in memory that it may write, with their size in bytes; in a tree of its own. `/tmp` is there in any
+    /// case, and has the size that is given here or one that is derived from the memory that it may use.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub writable: BTreeMap<PathBuf, u64>,
     /// What it sees beside the system. With [`Root::Host`] `target` is not used, and the sources are what Landlock
     /// allows beside the system.
     pub binds: Vec<Bind>,
@@ -89,6 +103,9 @@ impl Order {
             root: Root::Host,
             isolation: Isolation::Shared,
             door: None,
+            edges: Vec::new(),
+            relay: None,
+            writable: BTreeMap::new(),
             binds: Vec::new(),
             user: None,
             secrets_dir: "/run/secrets".to_owned(),
@@ -189,6 +206,9 @@ pub struct Door {
     pub dir: PathBuf,
     /// Who may come, beside root and the shim's own user.
     pub uid: u32,
+    /// The user, and the group, of those who come for other programs ([`Order::relay`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relays: Option<u32>,
 }
 
 /// A file or folder that a process sees.

@@ -22,8 +22,8 @@ pub use image::ImageSpec;
 pub use resource::{PostgresSpec, RedisClass, RedisSpec, ResourceSpec};
 pub use service::{
     Check, CommandSpec, DrainSpec, HealthSpec, JobSpec, Limits, LogSpec, MigrateSpec, NeedSpec,
-    PoolSpec, Probe, ProgramSpec, ScaleSpec, SecretMeans, SecretSpec, ServiceSpec, StaticSpec,
-    VolumeSpec, WarmUpSpec,
+    Over, PoolSpec, Probe, ProgramSpec, ScaleSpec, SecretMeans, SecretSpec, ServiceSpec,
+    StaticSpec, VolumeSpec, WarmUpSpec,
 };
 
 use crate::Digest;

@@ -58,6 +58,9 @@ pub struct ProgramSpec {
     pub drain: DrainSpec,
     /// `host:port` that it may reach outside; empty is none.
     pub egress: Vec<String>,
+    /// Folders in memory that it may write, with their size in bytes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub writable: BTreeMap<String, u64>,
 }
 
 /// A folder of static files, served by the gateway.
@@ -85,12 +88,34 @@ pub struct NeedSpec {
     pub variable: String,
     /// How the address, which may hold a password, is handed over.
     pub by: SecretMeans,
+    /// How a resource of this machine is reached.
+    #[serde(default, skip_serializing_if = "Over::is_unix")]
+    pub over: Over,
     /// Whether the service starts without it.
     pub optional: bool,
     /// Connection pool settings, where the need has a pool.
     pub pool: Option<PoolSpec>,
     /// Further variables, such as time-to-live settings, by name.
     pub env: BTreeMap<String, String>,
+}
+
+/// How PostgreSQL or Redis of this machine is reached.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Over {
+    /// By its Unix socket.
+    #[default]
+    Unix,
+    /// By TCP, for a client that knows no Unix sockets.
+    Tcp,
+}
+
+impl Over {
+    /// Whether it is [`Self::Unix`]; so written, it is left out of documents, which then are what they were before
+    /// there was another.
+    pub fn is_unix(&self) -> bool {
+        *self == Self::Unix
+    }
 }
 
 /// A connection pool: how large, and which variables say so.

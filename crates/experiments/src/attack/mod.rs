@@ -45,6 +45,7 @@ pub(crate) const CPU: &str = "cpu";
 pub(crate) const SETUID_FILE: &str = "setuid-file";
 pub(crate) const MEMORY_WITHIN: &str = "memory-within";
 pub(crate) const PROCESSES_WITHIN: &str = "processes-within";
+pub(crate) const DECLARED_PORT: &str = "declared-port";
 const EFFECTIVE_USER: &str = "effective-user";
 
 /// One attempt as a function.
@@ -56,6 +57,7 @@ const HELPERS: &[(&str, Run)] = &[
     (NEIGHBOUR, ordinary::stay),
     (MEMORY_WITHIN, limits::memory_within),
     (PROCESSES_WITHIN, limits::processes_within),
+    (DECLARED_PORT, network::declared_port),
     (EFFECTIVE_USER, privileges::effective_user),
 ];
 
@@ -68,7 +70,8 @@ pub struct Attack {
     pub control: Control,
     /// What is done, for people.
     pub does: &'static str,
-    /// The helper that must succeed contained where this must not: a limit that lets nothing through is none.
+    /// The helper that must succeed contained where this must not: a limit that lets nothing through is none, and so is
+    /// a network that carries nothing.
     pub(crate) within: Option<&'static str>,
     pub(crate) run: Run,
 }

@@ -25,6 +25,11 @@ pub(super) fn loopback_port(targets: &Targets) -> Tried {
     greeted(connect(targets.loopback)?)
 }
 
+/// What is allowed must work, or the refusal of all else says nothing.
+pub(super) fn declared_port(targets: &Targets) -> Tried {
+    greeted(connect(targets.declared)?)
+}
+
 pub(super) fn machine_address(targets: &Targets) -> Tried {
     let none = || Stopped::unsupported("this machine has no address but loopback");
     greeted(connect(targets.outward.ok_or_else(none)?)?)

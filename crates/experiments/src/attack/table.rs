@@ -1,8 +1,8 @@
 //! Every attack, by the sentence that it tests.
 
 use super::{
-    Attack, CPU, Control, MEMORY_WITHIN, PROCESSES_WITHIN, Run, SETUID_FILE, capabilities, files,
-    kernel, limits, machine, network, privileges, processes,
+    Attack, CPU, Control, DECLARED_PORT, MEMORY_WITHIN, PROCESSES_WITHIN, Run, SETUID_FILE,
+    capabilities, files, kernel, limits, machine, network, privileges, processes,
 };
 
 use Control::{
@@ -16,6 +16,14 @@ const fn row(control: Control, name: &'static str, does: &'static str, run: Run)
         does,
         within: None,
         run,
+    }
+}
+
+/// The same, where something like it is allowed.
+const fn within(attack: Attack, allowed: &'static str) -> Attack {
+    Attack {
+        within: Some(allowed),
+        ..attack
     }
 }
 
@@ -56,7 +64,7 @@ pub const ATTACKS: &[Attack] = &[
     row(Processes, "neighbour-memory", "open another replica's memory", processes::memory),
     row(Processes, "neighbour-environment", "read another replica's variables", processes::environment),
     row(Processes, "neighbour-network", "enter another replica's network", processes::enter_network),
-    row(Network, "loopback-port", "talk to a port on the host's loopback", network::loopback_port),
+    within(row(Network, "loopback-port", "talk to a port on the host's loopback", network::loopback_port), DECLARED_PORT),
     row(Network, "machine-address", "talk to a port on the host's address", network::machine_address),
     row(Network, "route-out", "find a route to other machines", network::route_out),
     row(Network, "abstract-socket", "talk to an abstract Unix socket", network::abstract_socket),

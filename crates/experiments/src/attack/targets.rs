@@ -25,6 +25,8 @@ pub struct Targets {
     pub neighbour_secrets: String,
     /// A service on this machine's loopback that greets with the canary.
     pub loopback: SocketAddr,
+    /// The same at another port, which the replica under attack is allowed.
+    pub declared: SocketAddr,
     /// The same on an address that other machines reach; `None` where this machine has none.
     pub outward: Option<SocketAddr>,
     /// The same on an abstract Unix socket.

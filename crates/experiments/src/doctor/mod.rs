@@ -2,7 +2,8 @@
 //! see that it does not. What is reported is what was observed.
 //!
 //! Replicas under attack are run by the runner that runs replicas, with the orders that the local target gives a static
-//! program without needs: an empty image, a user of their own, limits, one read-only folder with the program.
+//! program that may reach one address outside: an empty image, a user of their own, limits, one read-only folder with
+//! the program, and one edge.
 //!
 //! Reading order: [`judge`] (what two observations say; pure), [`report`] (the document), `machine`, `stage` and
 //! `services` (what attacks are after), `orders`, `outside`, `inside`.
@@ -100,6 +101,7 @@ impl Doctor {
         let deployed = orders::replica(&stage, machine);
         let promised_class = runner.class(&deployed);
         let mut order = deployed;
+        orders::allow(&mut order, services.declared, machine);
         if let Some(weaken) = self.weaken {
             weaken(&mut order);
         }
@@ -150,6 +152,7 @@ fn targets(stage: &Stage, services: &Services, order: &Order) -> Targets {
         neighbour: 0,
         neighbour_secrets: orders::secrets_dir(order, NEIGHBOUR, stage),
         loopback: services.loopback,
+        declared: services.declared,
         outward: services.outward,
         abstract_name: stage.name(),
         release_agent,

@@ -1,10 +1,13 @@
-//! Orders of a replica under attack: what the local target gives a replica that is a static program and talks to nobody
-//! outside.
+//! Orders of a replica under attack: what the local target gives a replica that is a static program and may reach one
+//! address outside.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use plimsoll_bundle::Digest;
-use plimsoll_supervisor::order::{Bind, ImageRoot, Isolation, Kind, Limits, Order, Root, User};
+use plimsoll_supervisor::order::{
+    Bind, Edge, ImageRoot, Isolation, Kind, Limits, Order, Root, Towards, User,
+};
 use plimsoll_supervisor::runner::Capabilities;
 
 use super::stage::Stage;
@@ -60,6 +63,30 @@ pub(super) fn replica(stage: &Stage, machine: &Capabilities) -> Order {
     }];
     order.grace_ms = 1000;
     order
+}
+
+/// Lets the replica reach this address, where it has a network of its own.
+pub(super) fn allow(order: &mut Order, address: SocketAddr, machine: &Capabilities) {
+    if order.isolation == Isolation::Shared {
+        return;
+    }
+    let (host, port) = (address.ip().to_string(), address.port());
+    order.edges = vec![Edge {
+        host: host.clone(),
+        port,
+        to: Towards::Tcp { host, port },
+    }];
+    order.relay = machine.root.then(relay);
+}
+
+/// The user of those that carry connections.
+fn relay() -> User {
+    User {
+        uid: 2_100_001_004,
+        gid: 2_100_001_004,
+        name: "relay".to_owned(),
+        inside: None,
+    }
 }
 
 fn image(rootfs: &Path, digest: &Digest) -> ImageRoot {

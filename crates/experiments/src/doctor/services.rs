@@ -22,6 +22,8 @@ const LOOK: Timespec = Timespec {
 #[derive(Debug)]
 pub(super) struct Services {
     pub(super) loopback: SocketAddr,
+    /// On loopback too: what the replica under attack is allowed.
+    pub(super) declared: SocketAddr,
     pub(super) outward: Option<SocketAddr>,
     over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -33,11 +35,13 @@ struct Listeners {
 }
 
 impl Services {
-    /// Listens on loopback, on the address by which other machines would reach this one, and on an abstract socket.
+    /// Listens twice on loopback, on the address by which other machines would reach this one, and on an abstract socket.
     pub(super) fn start(abstract_name: &str) -> io::Result<Self> {
         let loopback = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = loopback.local_addr()?;
-        let mut tcp = vec![loopback];
+        let declared = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let declared_address = declared.local_addr()?;
+        let mut tcp = vec![loopback, declared];
         let mut outward = None;
         if let Some(own) = outward_address()
             && let Ok(listener) = TcpListener::bind((own, 0))
@@ -53,6 +57,7 @@ impl Services {
         let thread = std::thread::Builder::new().spawn(move || listeners.serve(&told))?;
         Ok(Self {
             loopback: address,
+            declared: declared_address,
             outward,
             over,
             thread: Some(thread),

@@ -116,6 +116,9 @@ fn every_control_of_a_replica_is_held_or_inapplicable() {
         assert_eq!(row.result == Judgement::Held, works, "{row:#?}");
         assert_eq!(row.reason.is_some(), !works, "{row:#?}");
     }
+    // Refused, while the one port that is declared is reached.
+    let declared = rows["loopback-port"].within.as_ref().unwrap();
+    assert_eq!(declared.outcome, Outcome::Succeeded, "{declared:?}");
     assert!(rows["memory"].contained.detail.contains("out of memory"));
     assert!(rows["cpu"].contained.detail.starts_with("held back in"));
 }

@@ -9,8 +9,9 @@ use plimsoll_bundle::endpoints::{Endpoint, Endpoints, Traffic};
 use plimsoll_bundle::local::{Destination, GatewayTable, LocalBundle, ServiceSpec};
 use plimsoll_deploy::ReleaseId;
 use plimsoll_gateway::control::{Client, Health, Hello};
-use plimsoll_stdx::fs::{read_bounded, write_atomic};
+use plimsoll_stdx::fs::{read_bounded, write_atomic, write_atomic_mode};
 use plimsoll_supervisor::machine::State;
+use plimsoll_supervisor::order::Towards;
 use plimsoll_supervisor::{Kind, ProcessStatus};
 use tokio::time::{Instant, sleep};
 
@@ -37,6 +38,8 @@ pub(crate) struct Publisher {
     last: Endpoints,
     /// A release whose table is about to be put: its files must be known before.
     pub(crate) next: Option<ReleaseId>,
+    /// What relays were last told.
+    ready: Option<Endpoints>,
     /// The gateway does not know of `last` yet.
     behind: bool,
 }
@@ -53,6 +56,7 @@ impl Publisher {
             hello,
             last,
             next: None,
+            ready: None,
             behind: true,
         }
     }
@@ -82,9 +86,34 @@ impl Publisher {
             self.keep()?;
             self.behind = true;
         }
+        self.tell_relays(&processes, world)?;
         if self.behind && intent.listening.is_some() {
             self.put().await?;
         }
+        Ok(())
+    }
+
+    /// Writes the replicas that are ready where the relays of other services read it, when they are others than before.
+    fn tell_relays(
+        &mut self,
+        processes: &[ProcessStatus],
+        world: &World,
+    ) -> Result<(), LocalError> {
+        let Some(doors) = world.documents.layout.seen_doors() else {
+            return Ok(());
+        };
+        let ready = Endpoints {
+            services: ready(processes, &self.last),
+            ..Endpoints::empty()
+        };
+        if self.ready.as_ref() == Some(&ready) {
+            return Ok(());
+        }
+        let text =
+            serde_json::to_vec(&ready).map_err(|error| LocalError::Protocol(error.to_string()))?;
+        // For users who are not this one; it holds nothing that the names of the doors do not say.
+        write_atomic_mode(&doors.join(Towards::READY), &text, 0o644)?;
+        self.ready = Some(ready);
         Ok(())
     }
 
@@ -252,6 +281,17 @@ fn endpoints(processes: &[ProcessStatus], last: &Endpoints) -> BTreeMap<String, 
         endpoints.sort_by(|one, other| one.id.cmp(&other.id));
     }
     services
+}
+
+/// Replicas that other services may call. No probe of a relay's own stands behind this list, so that an unready one is
+/// not on it.
+fn ready(processes: &[ProcessStatus], last: &Endpoints) -> BTreeMap<String, Vec<Endpoint>> {
+    let ready: Vec<ProcessStatus> = processes
+        .iter()
+        .filter(|process| process.state != State::Unready)
+        .cloned()
+        .collect();
+    endpoints(&ready, last)
 }
 
 /// The folders of every static artefact that a bundle names.

@@ -72,6 +72,11 @@ impl Layout {
         }
     }
 
+    /// Whether processes are contained.
+    pub(crate) fn contains(&self) -> bool {
+        self.contained
+    }
+
     /// The namespaces of a process that talks to nobody but by the sockets that it is given.
     pub(crate) fn closed(&self) -> Isolation {
         if self.contained {
@@ -109,6 +114,7 @@ impl Layout {
         self.contained.then(|| Door {
             dir: self.doors(),
             uid: uids::gateway().uid,
+            relays: Some(uids::relay().uid),
         })
     }
 
@@ -117,7 +123,8 @@ impl Layout {
         self.contained.then(|| self.doors())
     }
 
-    fn doors(&self) -> PathBuf {
+    /// The folder of the doors.
+    pub(crate) fn doors(&self) -> PathBuf {
         self.env.path().join("doors")
     }
 

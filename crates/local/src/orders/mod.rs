@@ -1,5 +1,6 @@
 //! From documents to orders: what the supervisor is told to run.
 
+pub(crate) mod edges;
 mod empty;
 mod ground;
 mod inside;

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use plimsoll_bundle::local::{NeedSpec, ProgramSpec, SecretMeans};
-use plimsoll_supervisor::order::{Bind, Kind, Limits, Order, PortOrder};
+use plimsoll_bundle::local::{ProgramSpec, SecretMeans};
+use plimsoll_supervisor::order::{Bind, Edge, Kind, Limits, Order, PortOrder};
 use plimsoll_supervisor::secrets::Secrets;
 
 use super::ground::Ground;
 use super::layout::Layout;
-use super::{needs, uids};
+use super::needs::Addresses;
+use super::{edges, needs, uids};
 use crate::release::Kept;
 use crate::secrets::SecretStore;
 use crate::{EnvDir, LocalError};
@@ -64,26 +65,32 @@ impl ProgramOrders<'_> {
         Ok(order)
     }
 
-    /// A program that talks to nobody outside is contained. One that does has to have this machine's network, until
-    /// there is a relay for what it may reach.
-    fn is_closed(&self) -> bool {
-        let resources = &self.kept.bundle.resources;
-        let here = |need: &NeedSpec| {
-            let resource = resources.get(&need.to);
-            resource.is_some_and(crate::resources::has_folder)
-        };
-        self.program.egress.is_empty() && self.program.needs.values().all(here)
+    /// A program that says what it connects to is contained, with an edge to each of these. One that does not has to
+    /// have this machine's network.
+    fn edges(&self) -> Option<Vec<Edge>> {
+        edges::of(self.program, &self.kept.bundle, self.layout)
     }
 
     fn common(&self, id: &str, kind: Kind, command: &[String]) -> Result<Order, LocalError> {
         let program = self.program;
-        let is_closed = self.is_closed();
+        let edges = self.edges();
+        let is_closed = edges.is_some();
+        let edges = edges.unwrap_or_default();
         let ground = Ground::of((self.service, program), command, is_closed, self.layout)?;
         let mut order = Order::new(id, kind, command.to_vec());
         ground.put_into(&mut order, is_closed, self.layout);
         self.service.clone_into(&mut order.service);
         order.release = self.kept.release.id.to_string();
         order.secrets_dir = self.layout.secrets_dir(id);
+        if self.layout.contains() && !edges.is_empty() {
+            order.edges = edges;
+            order.relay = self.layout.user(uids::relay());
+        }
+        order.writable = program
+            .writable
+            .iter()
+            .map(|(path, size)| (PathBuf::from(path), *size))
+            .collect();
         order.env = self.environment(&ground, &order.secrets_dir);
         order.binds = self.binds(&ground)?;
         order.limits = limits(program);
@@ -157,7 +164,8 @@ impl ProgramOrders<'_> {
 
     fn binds(&self, ground: &Ground<'_>) -> Result<Vec<Bind>, LocalError> {
         let mut binds = ground.binds(self.layout);
-        for need in self.program.needs.values() {
+        let needs = self.program.needs.values();
+        for need in needs.filter(|need| need.over.is_unix()) {
             if self
                 .kept
                 .bundle
@@ -195,8 +203,13 @@ impl ProgramOrders<'_> {
     /// What the supervisor hands to each of these processes on its way in.
     pub(crate) fn secrets(&self, store: &SecretStore) -> Result<Secrets, LocalError> {
         let mut secrets = Secrets::default();
-        let needs = self.program.needs.iter();
-        needs::add(&mut secrets, needs, &self.kept.bundle, (self.layout, store))?;
+        let addresses = Addresses {
+            program: self.program,
+            bundle: &self.kept.bundle,
+            layout: self.layout,
+            store,
+        };
+        needs::add(&mut secrets, addresses)?;
         for (name, spec) in &self.program.secrets {
             let Some(version) = self.kept.release.parts.secrets.get(name) else {
                 continue;

@@ -29,6 +29,11 @@ pub(crate) fn gateway() -> User {
     user(1003, "gateway")
 }
 
+/// Those that carry the connections of replicas and jobs.
+pub(crate) fn relay() -> User {
+    user(1004, "relay")
+}
+
 fn user(offset: u32, name: &str) -> User {
     User {
         uid: BASE + offset,

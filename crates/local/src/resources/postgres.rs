@@ -14,6 +14,10 @@ use crate::orders::layout::Layout;
 use crate::orders::uids;
 use crate::{EnvDir, LocalError};
 
+/// The port that a program finds behind its relay, and the name of the socket, which goes by it.
+pub(crate) const PORT: u16 = 5432;
+pub(crate) const SOCKET: &str = ".s.PGSQL.5432";
+
 /// The role that owns the server; the app is another one.
 const OWNER: &str = "plimsoll";
 /// The app's database under construction has this name, and is renamed when it is whole.
@@ -48,6 +52,18 @@ pub(crate) fn address(spec: &PostgresSpec, sockets: &Path, password: &str) -> St
         "postgres://{user}:{}@localhost/{database}?host={host}",
         encode(password)
     )
+}
+
+/// The same for a client that knows no Unix sockets. Between it and the server there is no network, and PostgreSQL
+/// speaks no TLS on the socket behind.
+pub(crate) fn address_over_tcp(
+    spec: &PostgresSpec,
+    (host, port): (&str, u16),
+    password: &str,
+) -> String {
+    let (user, database) = (encode(&spec.user), encode(&spec.database));
+    let password = encode(password);
+    format!("postgres://{user}:{password}@{host}:{port}/{database}?sslmode=disable")
 }
 
 impl Postgres<'_> {
@@ -337,6 +353,10 @@ mod tests {
         assert_eq!(
             address(&spec, Path::new("/run/needs/db"), "p@ss"),
             "postgres://shop:p%40ss@localhost/shop?host=/run/needs/db"
+        );
+        assert_eq!(
+            address_over_tcp(&spec, ("db", PORT), "p@ss"),
+            "postgres://shop:p%40ss@db:5432/shop?sslmode=disable"
         );
     }
 

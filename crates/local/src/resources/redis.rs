@@ -19,6 +19,8 @@ use crate::{EnvDir, LocalError};
 
 /// The socket's name in the resource's folder.
 pub(crate) const SOCKET: &str = "redis.sock";
+/// The port that a program finds behind its relay.
+pub(crate) const PORT: u16 = 6379;
 /// The file with the password, which the server's settings include.
 const AUTH_FILE: &str = "auth.conf";
 /// Saving 64 MiB takes below a second; a slow disk is given time.
@@ -39,6 +41,11 @@ pub(crate) struct Redis<'a> {
 pub(crate) fn address(sockets: &Path, password: &str) -> String {
     let socket = encode(&sockets.join(SOCKET).to_string_lossy());
     format!("redis+unix://{socket}?pass={}", encode(password))
+}
+
+/// The same for a client that knows no Unix sockets.
+pub(crate) fn address_over_tcp((host, port): (&str, u16), password: &str) -> String {
+    format!("redis://:{}@{host}:{port}", encode(password))
 }
 
 impl Redis<'_> {
@@ -160,6 +167,10 @@ mod tests {
         assert_eq!(
             address(Path::new("/run/needs/cache"), "ab/1"),
             "redis+unix:///run/needs/cache/redis.sock?pass=ab/1"
+        );
+        assert_eq!(
+            address_over_tcp(("cache", PORT), "ab:1"),
+            "redis://:ab%3A1@cache:6379"
         );
     }
 }

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod edges;
+#[cfg(test)]
 mod images;
 #[cfg(test)]
 mod postgres;

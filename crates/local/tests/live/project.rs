@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use plimsoll_bundle::Digest;
 use plimsoll_bundle::local::{
     Check, CommandSpec, Destination, DrainSpec, GatewayService, GatewayTable, Header, HeaderValue,
-    HealthSpec, Limits, Listeners, LocalBundle, LogSpec, MigrateSpec, NeedSpec, PostgresSpec,
+    HealthSpec, Limits, Listeners, LocalBundle, LogSpec, MigrateSpec, NeedSpec, Over, PostgresSpec,
     Probe, ProgramSpec, RedisClass, RedisSpec, ResourceSpec, RouteSpec, ScaleSpec, SecretMeans,
     SecretSpec, ServiceSpec, TlsIssuer, TlsSpec, TlsVersion,
 };
@@ -269,7 +269,7 @@ impl Project {
         found
     }
 
-    fn request(&self, spec: &Spec) -> DeployRequest {
+    pub(crate) fn request(&self, spec: &Spec) -> DeployRequest {
         let generate = SecretPlan::Generate {
             length: 48,
             alphabet: Alphabet::Base64,
@@ -369,6 +369,7 @@ impl Project {
                 grace_ms: 2000,
             },
             egress: Vec::new(),
+            writable: BTreeMap::new(),
         }
     }
 
@@ -437,12 +438,13 @@ impl Drop for Project {
     }
 }
 
-fn need(to: &str, variable: &str) -> NeedSpec {
+pub(crate) fn need(to: &str, variable: &str) -> NeedSpec {
     NeedSpec {
         to: to.into(),
         port: None,
         variable: variable.into(),
         by: SecretMeans::File,
+        over: Over::Unix,
         optional: false,
         pool: None,
         env: BTreeMap::new(),

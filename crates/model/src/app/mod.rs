@@ -51,7 +51,7 @@ pub use job::{Job, JobFailure};
 pub use kubernetes::{GatewayClass, Kubernetes, NetworkDefault, PodSecurity, VpaMode};
 pub use limit::{Limit, LimitKey};
 pub use load::{LimiterMode, Load, LoadProfile};
-pub use needs::{Need, Pool, SecretMeans, SecretUse};
+pub use needs::{Need, Over, Pool, SecretMeans, SecretUse};
 pub use observability::{
     Alerting, Dashboard, Errors, LogStore, Metrics, Observability, Panel, Tracing,
 };

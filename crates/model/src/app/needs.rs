@@ -17,6 +17,9 @@ pub struct Need {
     pub variable: String,
     /// Whether the address, which may hold a password, comes as a file (`NAME_FILE`) or in the environment.
     pub by: SecretMeans,
+    /// How a resource that Plimsoll runs is reached on this machine; absent: by its Unix socket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub over: Option<Over>,
     /// Connections that each replica may open; absent: no pool is declared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool: Option<Pool>,
@@ -38,6 +41,16 @@ pub struct Need {
     pub ttl: BTreeMap<String, DurationMs>,
     /// Whether the service starts without it.
     pub optional: bool,
+}
+
+/// How PostgreSQL or Redis of Plimsoll is reached on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Over {
+    /// By its Unix socket.
+    Unix,
+    /// By TCP, for a client that knows no Unix sockets.
+    Tcp,
 }
 
 /// Connections that each replica may open.

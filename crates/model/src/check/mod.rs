@@ -16,6 +16,7 @@ mod claims;
 mod disruption;
 mod drain;
 mod edge;
+mod edges;
 mod limit_under_load;
 mod little;
 mod measures;
@@ -35,6 +36,7 @@ mod secret_in_env;
 mod secrets;
 mod single_writer;
 mod variables;
+mod writable;
 
 use crate::app::App;
 use crate::draft::{Draft, Spots, join};
@@ -110,6 +112,8 @@ pub static RULES: &[Rule] = &[
     edge::RULE,
     availability::RULE,
     budget::RULE,
+    edges::RULE,
+    writable::RULE,
     people::RULE,
     approvals::RULE,
     measures::RULE,

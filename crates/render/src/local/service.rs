@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use plimsoll_bundle::local::{
     Check, CommandSpec, DrainSpec, HealthSpec, JobSpec, Limits, LogSpec, MigrateSpec, NeedSpec,
-    PoolSpec, Probe, ProgramSpec, ScaleSpec, SecretMeans, SecretSpec, ServiceSpec, StaticSpec,
-    VolumeSpec, WarmUpSpec,
+    Over, PoolSpec, Probe, ProgramSpec, ScaleSpec, SecretMeans, SecretSpec, ServiceSpec,
+    StaticSpec, VolumeSpec, WarmUpSpec,
 };
 use plimsoll_model::App;
 use plimsoll_model::app::{self, Job, Need, Service};
@@ -88,6 +88,11 @@ fn program(app: &App, service: &Service, source: &Source, command: Vec<String>) 
         },
         drain: drain(service),
         egress: service.egress.iter().map(ToString::to_string).collect(),
+        writable: service
+            .writable
+            .iter()
+            .map(|(path, size)| (path.clone(), size.0))
+            .collect(),
     }
 }
 
@@ -124,6 +129,10 @@ fn need(app: &App, need: &Need) -> NeedSpec {
         port: need.to.port.clone(),
         variable: need.variable.clone(),
         by: means(need.by),
+        over: match need.over {
+            None | Some(app::Over::Unix) => Over::Unix,
+            Some(app::Over::Tcp) => Over::Tcp,
+        },
         optional: need.optional,
         pool,
         env: need.ttl.iter().map(time_to_live).collect(),

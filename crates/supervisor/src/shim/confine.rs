@@ -117,6 +117,10 @@ fn limit(order: &Order, controls: &mut Vec<String>) -> Result<(), String> {
         };
         controls.push(format!("open files {files}{clamped}"));
     }
+    if order.root == Root::Host {
+        let missing = order.writable.keys();
+        controls.extend(missing.map(|path| format!("no {} in memory", path.display())));
+    }
     if order.isolation == Isolation::Contained {
         // The shim has made the groups, and says what came of them.
         return Ok(());
@@ -177,6 +181,7 @@ fn rules(order: &Order) -> Result<(RulesetStatus, u32), RulesetError> {
         (HOST_READ, HOST_WRITE)
     };
     let secrets = std::iter::once(&order.secrets_dir);
+    let scratch = order.writable.keys().filter(|_| in_own_root);
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(everything)?
@@ -187,6 +192,7 @@ fn rules(order: &Order) -> Result<(RulesetStatus, u32), RulesetError> {
         .add_rules(path_beneath_rules(secrets, reading))?
         .add_rules(path_beneath_rules(paths(false), reading))?
         .add_rules(path_beneath_rules(paths(true), everything))?
+        .add_rules(path_beneath_rules(scratch, everything))?
         .restrict_self()?;
     Ok((status.ruleset, version(&status.landlock)))
 }

@@ -1,12 +1,16 @@
 //! The socket through which others open connections to a program with a network of its own.
 
-use std::os::unix::fs::chown;
+use std::fs::{Permissions, set_permissions};
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::net::UnixListener;
 
 use plimsoll_stdx::net::unix;
 
 use crate::order::Isolation;
 use crate::record::{Spec, door_name};
+
+/// For its user, and for the group of those who come for other programs.
+const FOR_BOTH: u32 = 0o660;
 
 /// Opens the door of this start, if it has one.
 pub(super) fn open(spec: &Spec) -> Result<Option<UnixListener>, String> {
@@ -19,7 +23,10 @@ pub(super) fn open(spec: &Spec) -> Result<Option<UnixListener>, String> {
     let listener = unix::bind(&door.dir, &name).map_err(refused)?;
     listener.set_nonblocking(true).map_err(refused)?;
     if rustix::process::geteuid().is_root() {
-        chown(&path, Some(door.uid), None).map_err(refused)?;
+        chown(&path, Some(door.uid), door.relays).map_err(refused)?;
+        if door.relays.is_some() {
+            set_permissions(&path, Permissions::from_mode(FOR_BOTH)).map_err(refused)?;
+        }
     }
     Ok(Some(listener))
 }

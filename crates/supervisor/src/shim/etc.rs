@@ -9,7 +9,7 @@ use super::keep::put;
 use super::mounts::{bind, failed};
 use super::root::readable;
 use super::users;
-use crate::order::{Isolation, Order};
+use crate::order::{Isolation, Order, edge};
 
 /// Files of this machine that are taken over as they are, where they exist.
 const COPIED: &[&str] = &[
@@ -27,8 +27,14 @@ const COPIED_MAX: u64 = 4 << 20;
 /// chosen version of a tool.
 const SHOWN: &[&str] = &["alternatives", "ssl"];
 
-pub(super) const HOSTS: &str = "127.0.0.1 localhost\n::1 localhost\n";
+const HOSTS: &str = "127.0.0.1 localhost\n::1 localhost\n";
 const NSSWITCH: &str = "passwd: files\ngroup: files\nhosts: files dns\n";
+
+/// What `/etc/hosts` holds: this machine and the ends of the edges. Every other name is unknown, since nobody who could
+/// be asked for it is there.
+pub(super) fn hosts(order: &Order) -> String {
+    format!("{HOSTS}{}", edge::hosts(&order.edges))
+}
 
 pub(super) fn build(order: &Order, etc: &Path) -> Result<(), String> {
     let (uid, gid, name) = match &order.user {
@@ -58,7 +64,7 @@ pub(super) fn build(order: &Order, etc: &Path) -> Result<(), String> {
     for (file, text) in [
         ("passwd", passwd.as_str()),
         ("group", &group),
-        ("hosts", HOSTS),
+        ("hosts", &hosts(order)),
         ("nsswitch.conf", NSSWITCH),
     ] {
         write(&etc.join(file), text.as_bytes())?;

@@ -12,10 +12,11 @@ use rustix::mount::{
     MountFlags, MoveMountFlags, OpenTreeFlags, mount, mount_bind, move_mount, open_tree,
 };
 
-use super::etc::HOSTS;
+use super::etc;
 use super::keep::put;
 use super::mounts::{failed, remount, seal, tmpfs};
 use super::root::{ROOT_MIB, bind_order, folder, inside, make_private, private, switch};
+use super::scratch;
 use crate::order::{Bind, ImageRoot, Order};
 
 /// The folders that every image must have for us to mount on.
@@ -64,16 +65,12 @@ fn staged(order: &Order, stage: &Path) -> Result<Vec<(PathBuf, PathBuf)>, String
         .map(|name| (stage.join(name), Path::new("/").join(name)))
         .collect();
     let hosts = stage.join("hosts");
-    put(&hosts, HOSTS.as_bytes(), 0o444)?;
+    put(&hosts, etc::hosts(order).as_bytes(), 0o444)?;
     mount_bind(&hosts, &hosts).map_err(failed("bind", &hosts))?;
     seal(&hosts)?;
     moved.push((hosts, PathBuf::from("/etc/hosts")));
     for (number, bind) in order.binds.iter().enumerate() {
-        // What lies in a folder that is put on top can only be put into that folder.
-        if POINTS
-            .iter()
-            .any(|point| bind.target.starts_with(format!("/{point}")))
-        {
+        if lies_on_top(&bind.target) {
             bind_order(stage, bind)?;
             continue;
         }
@@ -86,7 +83,15 @@ fn staged(order: &Order, stage: &Path) -> Result<Vec<(PathBuf, PathBuf)>, String
         bind_order(stage, &place)?;
         moved.push((inside(stage, &place.target)?, bind.target.clone()));
     }
+    moved.extend(scratch::stage(order, stage)?);
     Ok(moved)
+}
+
+/// What lies in a folder that is put on top can only be put into that folder.
+pub(super) fn lies_on_top(target: &Path) -> bool {
+    POINTS
+        .iter()
+        .any(|point| target.starts_with(format!("/{point}")))
 }
 
 fn detached(path: &Path) -> Result<OwnedFd, String> {

@@ -8,28 +8,36 @@ use rustix::net::{
 };
 
 /// The first interface of every network namespace.
-const LOOPBACK: u32 = 1;
-/// The kernel's header and the description of an interface.
-const LENGTH: u8 = 32;
+pub(super) const LOOPBACK: u32 = 1;
+/// The kernel's header of a message.
+const HEADER: usize = 16;
 
 /// Switches loopback on: in a new namespace it is there and down. One message of rtnetlink(7).
 pub(super) fn up() -> io::Result<()> {
+    let is_up = u32::try_from(libc::IFF_UP).map_err(io::Error::other)?;
+    let mut body = [0_u8; 16];
+    // Of the interface: its number, the flags it is to have, and which of them are meant.
+    body[4..8].copy_from_slice(&LOOPBACK.to_ne_bytes());
+    body[8..12].copy_from_slice(&is_up.to_ne_bytes());
+    body[12..16].copy_from_slice(&is_up.to_ne_bytes());
+    request(libc::RTM_NEWLINK, &body)
+}
+
+/// Asks the kernel for a change of this network, and hears whether it was made.
+pub(super) fn request(kind: u16, body: &[u8]) -> io::Result<()> {
     let socket = socket_with(
         AddressFamily::NETLINK,
         SocketType::RAW,
         SocketFlags::CLOEXEC,
         None,
     )?;
+    let length = u32::try_from(HEADER + body.len()).map_err(io::Error::other)?;
     let flags = u16::try_from(libc::NLM_F_REQUEST | libc::NLM_F_ACK).map_err(io::Error::other)?;
-    let is_up = u32::try_from(libc::IFF_UP).map_err(io::Error::other)?;
-    let mut message = [0_u8; LENGTH as usize];
-    message[0..4].copy_from_slice(&u32::from(LENGTH).to_ne_bytes());
-    message[4..6].copy_from_slice(&libc::RTM_NEWLINK.to_ne_bytes());
+    let mut message = vec![0_u8; HEADER];
+    message[0..4].copy_from_slice(&length.to_ne_bytes());
+    message[4..6].copy_from_slice(&kind.to_ne_bytes());
     message[6..8].copy_from_slice(&flags.to_ne_bytes());
-    // Of the interface: its number, the flags it is to have, and which of them are meant.
-    message[20..24].copy_from_slice(&LOOPBACK.to_ne_bytes());
-    message[24..28].copy_from_slice(&is_up.to_ne_bytes());
-    message[28..32].copy_from_slice(&is_up.to_ne_bytes());
+    message.extend(body);
     sendto(
         &socket,
         &message,
@@ -38,9 +46,9 @@ pub(super) fn up() -> io::Result<()> {
     )?;
     let mut answer = [0_u8; 128];
     let (length, _) = recv(&socket, &mut answer, RecvFlags::empty())?;
-    // An acknowledgement is an error message whose number is 0, behind the header of sixteen bytes.
+    // An acknowledgement is an error message whose number is 0, behind the header.
     let error = answer[..length]
-        .get(16..20)
+        .get(HEADER..HEADER + 4)
         .and_then(|bytes| bytes.try_into().ok());
     match error.map(i32::from_ne_bytes) {
         Some(0) => Ok(()),

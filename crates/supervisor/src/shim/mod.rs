@@ -11,11 +11,13 @@
 //!
 //! Reading order: `warden` (the loop), `child` (the program that it stands above), `launch` and `handoff` (starting
 //! the second stage), `containment`, `space` and `loopback` (what the shim makes and enters for a contained program),
-//! `init` (the second stage), `root`, `etc`, `image`, `masks`, `confine` and `group` (what it applies), `contain`,
-//! `users`, `seccomp` and `observed` (what it applies to a contained program), `pid1` (what it becomes above one),
-//! `output` (captured lines), `serve` and `door` (the verbs), `word` (what the supervisor hears), `keep` (what is
-//! written down), `sys` (the system calls that need `unsafe`).
+//! `relay` and `address` (what it can connect to from there), `init` (the second stage), `root`, `etc`, `image`,
+//! `scratch`, `masks`, `confine` and `group` (what it applies), `contain`, `users`, `seccomp` and `observed` (what it
+//! applies to a contained program), `pid1` (what it becomes above one), `output` (captured lines), `serve` and `door`
+//! (the verbs), `word` (what the supervisor hears), `keep` (what is written down), `sys` (the system calls that need
+//! `unsafe`).
 
+mod address;
 mod child;
 mod confine;
 mod contain;
@@ -35,11 +37,13 @@ mod mounts;
 mod observed;
 pub(crate) mod output;
 mod pid1;
+mod relay;
 pub(crate) mod root;
-mod seccomp;
+mod scratch;
+pub(crate) mod seccomp;
 mod serve;
 mod space;
-mod sys;
+pub(crate) mod sys;
 mod users;
 pub(crate) mod warden;
 pub(crate) mod word;

@@ -202,6 +202,13 @@ impl Output {
         self.reopen();
     }
 
+    /// A line of ours, among the program's errors.
+    pub(crate) fn note(&mut self, text: &str) {
+        let mut records = Records::now(Stream::Stderr);
+        records.add(text.as_bytes(), "F");
+        self.write(&records);
+    }
+
     /// Removes the file before once it is older than the orders keep it.
     pub(crate) fn expire(&self) {
         let path = self.dir.join(PREVIOUS);

@@ -15,13 +15,11 @@ use rustix::thread::UnshareFlags;
 
 use super::keep::put;
 use super::mounts::{bind, bind_file, failed, seal, tmpfs};
-use super::{TOKEN_FILE, etc, masks, sys, users};
+use super::{TOKEN_FILE, etc, masks, scratch, sys, users};
 use crate::order::{Bind, Isolation, Order};
 
 /// The root holds names and a few small files.
 pub(super) const ROOT_MIB: u32 = 16;
-/// Scratch files of one program; what needs more has a volume.
-const TMP_MIB: u32 = 256;
 /// POSIX shared memory; PostgreSQL's parallel queries use it.
 const SHM_MIB: u32 = 256;
 /// Secrets are keys and passwords.
@@ -78,7 +76,7 @@ fn build(order: &Order, token: &str, root: &Path) -> Result<(), String> {
     for order in &order.binds {
         bind_order(root, order)?;
     }
-    Ok(())
+    scratch::build(order, root)
 }
 
 /// What every tree has of its own, on folders of `root` that exist: processes, devices, scratch, secrets and the mark.
@@ -90,12 +88,7 @@ pub(super) fn private(order: &Order, token: &str, root: &Path) -> Result<(), Str
     }
     dev(&root.join("dev"))?;
     let private = MountFlags::NOSUID | MountFlags::NODEV;
-    let scratch = if contained {
-        private | MountFlags::NOEXEC
-    } else {
-        private
-    };
-    tmpfs(&root.join("tmp"), TMP_MIB, 0o1777, scratch)?;
+    scratch::tmp(order, root)?;
     let secrets = inside(root, Path::new(&order.secrets_dir))?;
     folder(&secrets)?;
     tmpfs(&secrets, SECRETS_MIB, 0o755, private | MountFlags::NOEXEC)?;

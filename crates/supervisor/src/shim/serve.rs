@@ -9,6 +9,7 @@ use std::time::Duration;
 use plimsoll_stdx::net::frame::{self, FrameError};
 use plimsoll_stdx::net::{fds, handover, unix};
 
+use crate::order::Door;
 use crate::protocol::{Request, Response};
 use crate::record::ShimRecord;
 
@@ -32,17 +33,18 @@ pub(super) fn serve(
 }
 
 /// Connects one peer to a port of the program. A peer that breaks off has only itself to blame.
-pub(super) fn serve_door(stream: UnixStream, visitor: u32, ports: &BTreeMap<String, u16>) {
-    let _ = show_in(stream, visitor, ports);
+pub(super) fn serve_door(stream: UnixStream, door: &Door, ports: &BTreeMap<String, u16>) {
+    let _ = show_in(stream, door, ports);
 }
 
 fn show_in(
     mut stream: UnixStream,
-    visitor: u32,
+    door: &Door,
     ports: &BTreeMap<String, u16>,
 ) -> Result<(), FrameError> {
     let peer = greet(&stream)?;
-    if !is_owner(peer) && peer != visitor {
+    let invited = peer == door.uid || Some(peer) == door.relays;
+    if !is_owner(peer) && !invited {
         return refuse(&mut stream, "you are not expected here");
     }
     match frame::read(&mut stream)? {

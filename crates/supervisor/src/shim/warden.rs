@@ -26,11 +26,13 @@ use super::containment::Containment;
 use super::handoff::{Entered, Handoff, Run, Tie};
 use super::keep::keep;
 use super::launch::launch;
-use super::output::{Flow, Output};
+use super::output::{Flow, Output, Source};
+use super::relay::Relay;
 use super::serve::{Wish, serve, serve_door};
 use super::sys::{Reaped, Signals, reap};
 use super::word::{release_stdio, say};
 use super::{MOUNT_POINT, Started, door, memory};
+use crate::logs::Stream;
 use crate::order::StopSignal;
 use crate::record::{
     ExitReason, PROTOCOL, Program, SHIM_FILE, SHIM_FORMAT, SPEC_FILE, SPEC_FORMAT, ShimRecord,
@@ -95,6 +97,8 @@ pub(crate) struct Warden {
     used: (u64, u64),
     oom_before: Option<u64>,
     containment: Option<Containment>,
+    /// What carries the program's connections, where it has edges.
+    relay: Option<Relay>,
     end: Option<ExitReason>,
     killed_descendants: u32,
 }
@@ -162,6 +166,7 @@ impl Warden {
             used: (0, 0),
             oom_before: None,
             containment: None,
+            relay: None,
             end: None,
             killed_descendants: 0,
         })
@@ -199,7 +204,11 @@ impl Warden {
     fn start(&mut self) -> Result<(), String> {
         let keeper = matches!(self.post, Post::Keeper { .. });
         if !keeper {
+            self.relay = Relay::start(&self.spec)?;
             self.containment = Containment::enter(&self.spec)?;
+            if let Some(relay) = &mut self.relay {
+                relay.open(&self.spec.order)?;
+            }
         }
         let containment = self.containment.as_ref();
         let handoff = Handoff::Run(Box::new(Run {
@@ -221,7 +230,10 @@ impl Warden {
             None => applied,
         };
         let contained = containment.is_some();
-        let child = Child::new(launched)?;
+        let mut child = Child::new(launched)?;
+        let voice = self.relay.as_mut().and_then(Relay::voice);
+        let source = |voice| Source::new(voice, Stream::Stderr).ok();
+        child.sources.extend(voice.and_then(source));
         self.record.program = Some(Program {
             process: child.process,
             init: contained.then(|| ProcessId::of(child.top).ok()).flatten(),
@@ -260,6 +272,9 @@ impl Warden {
 
     fn reap(&mut self) {
         while let Some(reaped) = reap() {
+            if self.lost_relay(reaped) {
+                continue;
+            }
             self.used = (
                 self.used.0.max(reaped.max_rss_bytes),
                 self.used.1 + reaped.cpu_ms,
@@ -269,6 +284,21 @@ impl Warden {
                 self.program_ended(reaped);
             }
         }
+    }
+
+    /// Whether it was the relay that ended. A program without its connections is not what was ordered: it ends too, and
+    /// the supervisor starts both again. (A new relay could not be had: this process has left the machine's network.)
+    fn lost_relay(&mut self, reaped: Reaped) -> bool {
+        let lost = self
+            .relay
+            .take_if(|relay| relay.process.pid == reaped.pid)
+            .is_some();
+        if lost {
+            self.output
+                .note("plimsoll: the relay of its connections died");
+            self.send(Signal::KILL);
+        }
+        lost
     }
 
     fn program_ended(&mut self, reaped: Reaped) {
@@ -284,6 +314,7 @@ impl Warden {
                 out_of_memory: self.out_of_memory(signal),
             },
         };
+        self.relay.take().into_iter().for_each(Relay::end);
         self.tidy();
         let lived = self
             .child
@@ -384,7 +415,7 @@ impl Warden {
             return;
         };
         while let Ok((stream, _)) = listener.accept() {
-            serve_door(stream, door.uid, &self.spec.ports);
+            serve_door(stream, door, &self.spec.ports);
         }
     }
 

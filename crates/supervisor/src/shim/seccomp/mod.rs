@@ -32,7 +32,7 @@ const PERSONALITIES: &[u64] = &[0x0, 0x8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 
 /// Puts this process, and everything that it starts, under the filter for good. No new privileges must have been given
 /// up before.
-pub(super) fn apply() -> Result<(), String> {
+pub(crate) fn apply() -> Result<(), String> {
     // Both are in force; the stricter answer counts, and of two errors that of the newer.
     for program in [allowed()?, absent()?] {
         seccompiler::apply_filter(&program)

@@ -9,6 +9,7 @@ use rustix::process::Signal;
 
 use super::super::containment::Containment;
 use super::super::keep::keep;
+use super::super::relay::Relay;
 use super::super::sys::reap;
 use super::super::{door, group};
 use super::{Warden, WardenError};
@@ -66,6 +67,8 @@ impl Warden {
     }
 
     pub(super) fn finish(mut self) -> Result<(), WardenError> {
+        // Here still after a start that failed.
+        self.relay.take().into_iter().for_each(Relay::end);
         self.tidy();
         self.remove_secrets();
         group::remove(&self.spec.token);

@@ -1,8 +1,10 @@
 //! Contained programs, seen from inside and from outside. As root: without, this machine gives no limits.
 
+mod edges;
 mod life;
 mod limits;
 mod network;
+mod relay;
 mod rootless;
 mod trees;
 mod walls;

@@ -41,6 +41,7 @@ async fn connections_come_through_the_door_also_after_adoption_and_nothing_else_
     order.door = Some(Door {
         dir: doors.clone(),
         uid: 2_100_001_003,
+        relays: None,
     });
     let (supervisor, _) = env.open().await;
     let before = ready(&supervisor, order).await;

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
+use super::edges::{edge, tcp};
 use super::*;
 use plimsoll_supervisor::order::Bind;
 
@@ -69,4 +70,19 @@ fn without_root_everything_holds_but_the_limits_and_the_class_says_so() {
         controls.contains("memory, cpu and processes not limited"),
         "{controls}"
     );
+}
+
+#[test]
+fn without_root_what_is_declared_is_reached_too() {
+    if !possible() {
+        return;
+    }
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut order = contained("web-1", &["mute", "far.example.com", "443"]);
+    order.edges = vec![edge("far.example.com", 443, tcp(port))];
+    let (_env, record) = as_nobody(order);
+    assert_eq!(record["program"]["class"], "contained");
+    until("its connection", || listener.accept().ok());
 }

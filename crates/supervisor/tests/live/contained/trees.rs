@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::edges::{edge, relay_user, tcp};
 use super::*;
 use plimsoll_bundle::Digest;
 use plimsoll_supervisor::order::{Bind, ImageRoot};
@@ -36,7 +37,13 @@ async fn look_into(folders: &[&str]) {
         "look",
         &["look", "/", "/etc/release", "/etc/hosts", "/tmp", "/volume"],
     );
-    for inside in ["/outside", "/run/secrets/key", "/run/needs/db", "/root"] {
+    for inside in [
+        "/outside",
+        "/run/secrets/key",
+        "/run/needs/db",
+        "/root",
+        "/var/scratch",
+    ] {
         order.command.push(inside.into());
     }
     order.kind = Kind::Job;
@@ -55,6 +62,9 @@ async fn look_into(folders: &[&str]) {
             writable,
         });
     }
+    order.writable.insert("/var/scratch".into(), 1 << 20);
+    order.edges = vec![edge("db", 5432, tcp(1))];
+    order.relay = Some(relay_user());
     env.secrets.files.insert("key".into(), "s3cret".into());
     let (supervisor, _) = env.open().await;
     let exit = supervisor.run_job(order, SOON).await.unwrap();
@@ -71,7 +81,9 @@ async fn look_into(folders: &[&str]) {
     assert!(line("/").ends_with("write=false"));
     assert!(line("/etc/release").contains("read=Some(\"image\")"));
     assert!(line("/etc/hosts").contains("127.0.0.1 localhost"));
+    assert!(line("/etc/hosts").contains("127.0.0.2 db"));
     assert!(line("/tmp").ends_with("write=true"));
+    assert!(line("/var/scratch").ends_with("write=true"));
     assert!(line("/volume").ends_with("write=true"));
     assert!(line("/outside").contains("seen=true"));
     assert!(line("/run/secrets/key").contains("read=Some(\"s3cret\")"));
@@ -95,4 +107,34 @@ async fn an_image_without_the_places_that_are_mounted_on_is_completed() {
     if possible() {
         look_into(&[]).await;
     }
+}
+
+#[tokio::test]
+async fn folders_in_memory_have_the_size_that_the_orders_give() {
+    if !possible() {
+        return;
+    }
+    let env = Env::new();
+    let (supervisor, _) = env.open().await;
+    let mut order = contained(
+        "job",
+        &["fill", "/tmp", "/var/cache/app", "/run/app", "/srv"],
+    );
+    order.kind = Kind::Job;
+    order.limits.memory_bytes = 64 << 20;
+    order.writable.insert("/var/cache/app".into(), 3 << 20);
+    order.writable.insert("/run/app".into(), 2 << 20);
+    let exit = supervisor.run_job(order.clone(), SOON).await.unwrap();
+    let said = |exit: &plimsoll_supervisor::JobExit| -> Vec<String> {
+        exit.output.iter().map(|line| line.text.clone()).collect()
+    };
+    // Without a size `/tmp` has half of the memory, and what nobody named cannot be written.
+    assert_eq!(
+        said(&exit),
+        ["/tmp 32", "/var/cache/app 3", "/run/app 2", "/srv 0"]
+    );
+    order.writable.insert("/tmp".into(), 4 << 20);
+    let exit = supervisor.run_job(order, SOON).await.unwrap();
+    assert_eq!(said(&exit)[0], "/tmp 4");
+    supervisor.stop_all().await.unwrap();
 }
