@@ -1,4 +1,4 @@
-//! The hidden verbs of the binary: `__shim DIR`, `__init`, `__keeper DIR`. They are reached before arguments are
+//! The hidden verbs of the binary: `__shim DIR`, `__keeper DIR`, `__check DIR`. They are reached before arguments are
 //! parsed and before any thread exists, because a shim forks.
 
 use std::ffi::OsString;
@@ -8,10 +8,10 @@ use crate::{keeper, shim};
 
 /// A shim above one program.
 pub const SHIM: &str = "__shim";
-/// What a shim or keeper becomes on its way to the program: builds the root, drops privileges, executes.
-pub const INIT: &str = "__init";
 /// Holds listening sockets and respawns the program that serves them.
 pub const KEEPER: &str = "__keeper";
+/// Tries what this machine lets us apply, with a root on an empty folder, and says it.
+pub const CHECK: &str = "__check";
 
 /// Runs a hidden verb and returns the exit code; `None` when `args` (with the program's name first) is none of
 /// them. Call it first thing in `main`, single-threaded.
@@ -22,8 +22,8 @@ pub fn dispatch(args: impl IntoIterator<Item = OsString>) -> Option<u8> {
     match (verb.to_str()?, dir) {
         (SHIM, Some(dir)) => Some(shim::main(&dir)),
         (KEEPER, Some(dir)) => Some(keeper::main(&dir)),
-        (INIT, None) => Some(shim::init_main()),
-        (SHIM | KEEPER | INIT, _) => Some(2),
+        (CHECK, Some(dir)) => Some(shim::check_main(&dir)),
+        (SHIM | KEEPER | CHECK, None) => Some(2),
         (_, _) => None,
     }
 }

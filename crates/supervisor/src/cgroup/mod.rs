@@ -144,10 +144,11 @@ impl Group {
         Ok(limited)
     }
 
-    /// Moves a process into the group; what it forks from now on is born there.
-    pub(crate) fn add(&self, pid: u32) -> Result<(), String> {
+    /// Moves this process into the group; what it forks from now on is born there.
+    pub(crate) fn enter(&self) -> Result<(), String> {
         for dir in self.dirs.keys() {
-            write(&dir.join("cgroup.procs"), &pid.to_string())?;
+            // 0 is whoever writes it, whatever its number is in its namespace.
+            write(&dir.join("cgroup.procs"), "0")?;
         }
         Ok(())
     }

@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use plimsoll_bundle::local::LogSpec;
 use plimsoll_stdx::clock::{rfc3339, unix_ms};
 use plimsoll_stdx::fs::PRIVATE_FILE;
+use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 
 use crate::logs::{CURRENT, MAX_LINE, PREVIOUS, Stream};
@@ -65,14 +66,14 @@ impl Source {
 
     /// Takes what is there.
     pub(crate) fn drain(&mut self, output: &mut Output) -> Flow {
-        let mut buffer = vec![0; READ];
-        match rustix::io::read(&self.pipe, &mut buffer) {
+        let mut buffer = Vec::with_capacity(READ);
+        match rustix::io::read(&self.pipe, spare_capacity(&mut buffer)) {
             Ok(0) => {
                 self.flush(output);
                 Flow::Ended
             }
-            Ok(count) => {
-                self.take(&buffer[..count], output);
+            Ok(_) => {
+                self.take(&buffer, output);
                 Flow::Open
             }
             Err(Errno::AGAIN | Errno::INTR) => Flow::Open,

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -15,9 +15,9 @@ use plimsoll_stdx::process::raw;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, setsid};
 
-use super::handoff::{Report, Run};
+use super::handoff::{Applied, Report, Run};
 use super::init::{execute, say};
-use super::sys::{Forked, Signals, fork, kill_all, reap, unblock_signals};
+use super::sys::{Signals, fork, kill_all, reap, unblock_signals};
 
 /// Signals that are passed on. Those that stop and continue reach the program by themselves or not at all.
 const PASSED: &[i32] = &[
@@ -36,13 +36,16 @@ const REASON_MAX: u64 = 8 * 1024;
 const TIDY_WITHIN: Duration = Duration::from_secs(5);
 
 /// Starts the program, stays until it has ended, and says how. The exit code is nobody's.
-pub(super) fn stay(run: &Run, talk: &mut UnixStream) -> u8 {
+pub(super) fn stay(run: &Run<'_>, applied: Applied, talk: &mut UnixStream) -> u8 {
     match start(run) {
-        Ok((program, signals)) => {
-            let handle = pidfd_open(program, PidfdFlags::empty()).ok();
-            let handles: Vec<_> = handle.iter().map(AsFd::as_fd).collect();
+        Ok(Child {
+            program,
+            handle,
+            signals,
+        }) => {
             // A shim that is gone takes us along.
-            let _ = fds::send(talk, &Report::Executed, &handles);
+            let _ = fds::send(talk, &Report::Applied(applied), &[handle.as_fd()]);
+            drop(handle);
             let end = wait(program, &signals);
             let killed = end_the_rest();
             let _ = say(talk, &Report::Ended { end, killed });
@@ -55,42 +58,48 @@ pub(super) fn stay(run: &Run, talk: &mut UnixStream) -> u8 {
     }
 }
 
-fn start(run: &Run) -> Result<(Pid, Signals), String> {
-    let mut collected = PASSED.to_vec();
-    collected.push(libc::SIGCHLD);
-    let signals = Signals::collect(&collected).map_err(|error| error.to_string())?;
-    let (reader, writer) = io::pipe().map_err(|error| error.to_string())?;
-    match fork().map_err(|error| format!("cannot start the program: {error}"))? {
-        Forked::Child => become_program(run, writer),
-        Forked::Parent(pid) => {
-            drop(writer);
-            let pid = raw(pid).ok_or("the program has no number")?;
-            executed(reader)?;
-            let null = File::options().write(true).open("/dev/null");
-            if let Ok(null) = null {
-                // The pipes are the program's alone: they end when it lets go of them.
-                let _ = rustix::stdio::dup2_stdout(&null);
-                let _ = rustix::stdio::dup2_stderr(&null);
-            }
-            Ok((pid, signals))
-        }
-    }
+/// The program, and how its end is heard of.
+struct Child {
+    program: Pid,
+    handle: OwnedFd,
+    signals: Signals,
 }
 
-/// Never returns: what it could not do it says into the pipe, which closes by itself when the program is executed.
-fn become_program(run: &Run, mut writer: PipeWriter) -> ! {
+fn start(run: &Run<'_>) -> Result<Child, String> {
+    let text = |error: io::Error| error.to_string();
+    let mut collected = PASSED.to_vec();
+    collected.push(libc::SIGCHLD);
+    let signals = Signals::collect(&collected).map_err(text)?;
+    let (reader, writer) = io::pipe().map_err(text)?;
+    let program = fork(move || become_program(run, writer))
+        .map_err(|error| format!("cannot start the program: {error}"))?;
+    let program = raw(program).ok_or("the program has no number")?;
+    // Also of one that has ended already: nobody but we can have waited for it.
+    let handle = pidfd_open(program, PidfdFlags::empty()).map_err(|error| error.to_string())?;
+    executed(reader)?;
+    let null = File::options().write(true).open("/dev/null");
+    if let Ok(null) = null {
+        // The pipes are the program's alone: they end when it lets go of them.
+        let _ = rustix::stdio::dup2_stdout(&null);
+        let _ = rustix::stdio::dup2_stderr(&null);
+    }
+    Ok(Child {
+        program,
+        handle,
+        signals,
+    })
+}
+
+/// Returns only when it could not: the reason it says into the pipe, which closes by itself when the program is
+/// executed.
+fn become_program(run: &Run<'_>, mut writer: PipeWriter) -> u8 {
     let _ = setsid();
     let reason = match unblock_signals() {
         Ok(()) => execute(run),
         Err(error) => error.to_string(),
     };
     let _ = writer.write_all(reason.as_bytes());
-    drop(writer);
-    #[expect(
-        clippy::exit,
-        reason = "the other half of a fork must not return into what its parent does"
-    )]
-    std::process::exit(127)
+    127
 }
 
 fn executed(reader: PipeReader) -> Result<(), String> {

@@ -11,12 +11,11 @@ use std::io::Write;
 
 use rustix::process::{getegid, geteuid};
 use rustix::thread::UnshareFlags;
-use serde::{Deserialize, Serialize};
 
 use super::{loopback, observed, sys, users};
 
 /// What this machine shares with everybody.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct Outside {
     /// The number of each namespace, by its name below `/proc/self/ns`.
     pub(crate) namespaces: BTreeMap<String, u64>,

@@ -2,7 +2,7 @@
 
 use std::io;
 use std::mem::{MaybeUninit, size_of};
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
@@ -125,43 +125,36 @@ pub(crate) fn unshare(flags: UnshareFlags) -> io::Result<()> {
     Ok(unsafe { unshare_unsafe(flags) }?)
 }
 
-/// Lets no descriptor through an execution but the first three: whoever started the supervisor may have left some
-/// open, and a folder that is open is a way out of every root.
+/// Closes every descriptor but the first three and `kept`. For the inside of a [`fork`] only: whoever started the
+/// supervisor may have left some open, and a folder that is open is a way out of every root.
 #[expect(unsafe_code, reason = "close_range has no safe form")]
-pub(crate) fn close_on_exec() -> io::Result<()> {
-    // SAFETY: no descriptor is closed here, only marked, so nobody's is taken away while it is in use.
-    let done = unsafe {
-        libc::syscall(
-            libc::SYS_close_range,
-            3_u32,
-            u32::MAX,
-            libc::CLOSE_RANGE_CLOEXEC,
-        )
-    };
-    if done == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
+pub(crate) fn close_all_but(kept: BorrowedFd<'_>) -> io::Result<()> {
+    let kept = u32::try_from(kept.as_raw_fd()).unwrap_or(u32::MAX);
+    let ranges = [(3, kept.saturating_sub(1)), (kept.saturating_add(1), u32::MAX)];
+    for (first, last) in ranges.into_iter().filter(|(first, last)| first <= last) {
+        // SAFETY: the owners of these descriptors belong to the other half of the fork: `fork` never lets this half
+        // return to them, so none of them uses its number again.
+        let done = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0_u32) };
+        if done != 0 {
+            return Err(io::Error::last_os_error());
+        }
     }
+    Ok(())
 }
 
-/// Which of the two a process is after [`fork`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Forked {
-    Child,
-    /// With the child's number.
-    Parent(u32),
-}
-
-/// Doubles this process.
+/// Doubles this process. The child does `child` and ends with the code that it returns; its number is returned here.
 #[expect(unsafe_code, reason = "fork has no safe form")]
-pub(crate) fn fork() -> io::Result<Forked> {
-    // SAFETY: fork is unsafe where other threads hold locks that the child then never gets. The second stage, which
-    // alone calls this, has never started a thread.
+#[expect(
+    clippy::exit,
+    reason = "the child must not return into what its parent does"
+)]
+pub(crate) fn fork(child: impl FnOnce() -> u8) -> io::Result<u32> {
+    // SAFETY: fork is unsafe where other threads hold locks that the child then never gets. Shims, keepers and what
+    // they fork, who alone call this, never start a thread.
     let pid = unsafe { libc::fork() };
     match u32::try_from(pid) {
-        Ok(0) => Ok(Forked::Child),
-        Ok(pid) => Ok(Forked::Parent(pid)),
+        Ok(0) => std::process::exit(i32::from(child())),
+        Ok(pid) => Ok(pid),
         Err(_) => Err(io::Error::last_os_error()),
     }
 }
