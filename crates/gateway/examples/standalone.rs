@@ -20,11 +20,7 @@ type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
-    let mut next = || {
-        arguments
-            .next()
-            .ok_or("DIR HTTP_PORT HTTPS_PORT UPSTREAM")
-    };
+    let mut next = || arguments.next().ok_or("DIR HTTP_PORT HTTPS_PORT UPSTREAM");
     let dir = PathBuf::from(next()?);
     let (http, https): (u16, u16) = (next()?.parse()?, next()?.parse()?);
     let upstream = address(&next()?)?;

@@ -179,9 +179,11 @@ impl Group {
                 std::thread::sleep(Duration::from_millis(1));
             }
             // The folders above go with their last group; others may be making theirs, and make them again.
-            for above in dir.ancestors().skip(1).take(2) {
-                let _ = std::fs::remove_dir(above);
-            }
+            let mut above = dir.ancestors().skip(1).take(2);
+            while above
+                .next()
+                .is_some_and(|dir| std::fs::remove_dir(dir).is_ok())
+            {}
         }
     }
 
@@ -198,12 +200,12 @@ impl Group {
                 let memory = dir.join("memory.limit_in_bytes");
                 let text = bytes.to_string();
                 let with_swap = swap.exists();
-                if write(&memory, &text).is_err() && with_swap {
-                    write(&swap, &text)?;
-                }
-                write(&memory, &text)?;
+                let raised = write(&memory, &text);
                 if with_swap {
                     write(&swap, &text)?;
+                }
+                if raised.is_err() {
+                    write(&memory, &text)?;
                 }
                 files::ensure_at_most(&memory, bytes)?;
                 let note = if with_swap { "" } else { ", swap not limited" };
@@ -276,6 +278,10 @@ impl Limited {
 fn make_below(dir: &Path, place: &Place) -> Result<(), String> {
     let mut result = Ok(());
     for _ in 0..5 {
+        // What is above has been there since the first start, and version 1 has nothing to pass on.
+        if place.version == Version::One && std::fs::create_dir(dir).is_ok() {
+            return Ok(());
+        }
         result = make_once(dir, place);
         if result.is_ok() {
             return Ok(());

@@ -3,8 +3,8 @@
 //! It is asked by the supervisor, which has threads and must not fork: so it is an execution of this binary.
 
 use std::io;
-use std::path::Path;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use plimsoll_stdx::net::frame;

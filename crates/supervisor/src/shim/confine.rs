@@ -79,7 +79,9 @@ pub(crate) fn apply(order: &Order) -> Result<Applied, String> {
     } else {
         IsolationClass::ByConvention
     };
-    let mount_ns = (order.root != Root::Host).then(mount_namespace).flatten();
+    // Of a contained program it is looked at with all its other namespaces.
+    let looked_at = order.root != Root::Host && order.isolation == Isolation::Shared;
+    let mount_ns = looked_at.then(mount_namespace).flatten();
     Ok(Applied {
         class,
         controls,

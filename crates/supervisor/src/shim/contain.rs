@@ -54,6 +54,7 @@ pub(super) fn hold(run: &Run<'_>, outside: &Outside, talk: impl AsFd) -> Result<
     // Of this process, which has read the secrets, the program shall see nothing.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(|error| error.to_string())?;
     let observed = observed::look(outside);
+    let mount_ns = observed.mount_ns;
     controls.extend(observed.controls);
     let class = if observed.complete {
         IsolationClass::Contained
@@ -63,7 +64,7 @@ pub(super) fn hold(run: &Run<'_>, outside: &Outside, talk: impl AsFd) -> Result<
     Ok(Applied {
         class,
         controls,
-        mount_ns: applied.mount_ns,
+        mount_ns,
     })
 }
 

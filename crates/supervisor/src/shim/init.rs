@@ -121,27 +121,41 @@ fn prepare(run: &Run<'_>, talk: &UnixStream) -> Result<Applied, String> {
     Ok(applied)
 }
 
-pub(super) fn execute(run: &Run<'_>) -> String {
-    let Some((program, arguments)) = run.order.command.split_first() else {
-        return "there is no program to execute".to_owned();
+fn execute(run: &Run<'_>) -> String {
+    let mut command = command(run);
+    let error = command.exec();
+    unable(&command, &error)
+}
+
+/// The program with all that it is given.
+pub(super) fn command(run: &Run<'_>) -> Command {
+    let (program, arguments) = match run.order.command.split_first() {
+        Some((program, arguments)) => (program.as_str(), arguments),
+        None => ("", &[][..]),
     };
     let numbers = run.ports.iter().filter_map(|(name, number)| {
         let variable = &run.order.ports.get(name)?.variable;
         Some((variable.clone(), number.to_string()))
     });
-    let error = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .env_clear()
         .envs(&run.order.env)
         .envs(numbers)
         .envs(&run.secrets.env)
         .env(TOKEN_VARIABLE, run.token)
-        .current_dir(&run.order.workdir)
-        .exec();
-    format!("cannot execute {program}: {error}")
+        .current_dir(&run.order.workdir);
+    command
 }
 
-/// Writes the secret files: in a root of its own on the tmpfs that is there, on the host's tree into a new folder.
+/// Why there is no program.
+pub(super) fn unable(command: &Command, error: &io::Error) -> String {
+    let program = Path::new(command.get_program());
+    format!("cannot execute {}: {error}", program.display())
+}
+
+/// Writes the secret files: in a root of its own on a private tmpfs, on the host's tree into a new folder.
 pub(super) fn write_secrets(run: &Run<'_>) -> Result<(), String> {
     if run.secrets.files.is_empty() {
         return Ok(());
@@ -152,6 +166,8 @@ pub(super) fn write_secrets(run: &Run<'_>) -> Result<(), String> {
             .mode(0o700)
             .create(dir)
             .map_err(|error| format!("cannot create {}: {error}", dir.display()))?;
+    } else {
+        root::secrets(dir)?;
     }
     for (name, value) in &run.secrets.files {
         write_secret(dir, name, value, run)?;

@@ -75,7 +75,7 @@ fn named(handle: &OwnedFd) -> Option<ProcessId> {
 
 /// Waits until the program has been executed. The handle is of a program with an init above it.
 fn hear(talk: &mut UnixStream) -> Result<(Applied, Option<OwnedFd>), String> {
-    let (applied, handle) = match fds::receive(talk).map_err(lost)? {
+    let (applied, handle) = match fds::receive(talk).map_err(|error| lost(&error))? {
         (Report::Applied(applied), handles) => (applied, handles.into_iter().next()),
         (Report::Failed { reason }, _) => return Err(reason),
         (Report::Ended { .. }, _) => return Err("the second stage misunderstood".to_owned()),
@@ -90,11 +90,11 @@ fn hear(talk: &mut UnixStream) -> Result<(Applied, Option<OwnedFd>), String> {
         Ok(Report::Applied(_) | Report::Ended { .. }) => {
             Err("the second stage spoke twice".to_owned())
         }
-        Err(error) => Err(lost(error)),
+        Err(error) => Err(lost(&error)),
     }
 }
 
-fn lost(error: FrameError) -> String {
+fn lost(error: &FrameError) -> String {
     match error {
         FrameError::Closed => "the second stage died".to_owned(),
         FrameError::TooLong(_) | FrameError::Json(_) | FrameError::Io(_) => {

@@ -148,18 +148,16 @@ impl Records {
 }
 
 impl Output {
-    /// Goes on in the folder [`LOG_DIR`] of `dir`.
+    /// Goes on in the folder [`LOG_DIR`] of `dir`, with the first line: many programs never write one.
     pub(crate) fn open(dir: &Path, spec: &LogSpec) -> Self {
-        let mut output = Self {
+        Self {
             dir: dir.join(LOG_DIR),
             bound: spec.max_bytes.max(MIN_BYTES) / 2,
             keep: Duration::from_millis(spec.keep_ms),
             file: None,
             len: 0,
             lost: 0,
-        };
-        output.reopen();
-        output
+        }
     }
 
     fn reopen(&mut self) {
@@ -177,6 +175,9 @@ impl Output {
         if records.count == 0 {
             return;
         }
+        if self.file.is_none() {
+            self.reopen();
+        }
         let added = records.bytes.len() as u64;
         if self.len > 0 && self.len + added > self.bound {
             self.rotate();
@@ -189,7 +190,7 @@ impl Output {
             self.len += added;
         } else {
             self.lost += records.count;
-            self.reopen();
+            self.file = None;
         }
     }
 

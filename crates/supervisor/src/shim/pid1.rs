@@ -5,7 +5,7 @@
 //! the shim. It has no more rights than the program: the same user, the same filters, no capability.
 
 use std::fs::File;
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -13,11 +13,12 @@ use std::time::{Duration, Instant};
 use plimsoll_stdx::net::fds;
 use plimsoll_stdx::process::raw;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, setsid};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
 use super::handoff::{Applied, Report, Run};
-use super::init::{execute, say};
-use super::sys::{Signals, fork, kill_all, reap, unblock_signals};
+use super::init::{command, say, unable};
+use super::spawn::spawn;
+use super::sys::{Signals, kill_all, reap};
 
 /// Signals that are passed on. Those that stop and continue reach the program by themselves or not at all.
 const PASSED: &[i32] = &[
@@ -29,8 +30,6 @@ const PASSED: &[i32] = &[
     libc::SIGUSR2,
     libc::SIGWINCH,
 ];
-/// Longest reason why a program could not be executed: a path of at most 4 KiB and the system's words.
-const REASON_MAX: u64 = 8 * 1024;
 /// From SIGKILL for what is left to the end. What hangs in the kernel longer keeps the whole namespace, and is not
 /// counted.
 const TIDY_WITHIN: Duration = Duration::from_secs(5);
@@ -70,13 +69,11 @@ fn start(run: &Run<'_>) -> Result<Child, String> {
     let mut collected = PASSED.to_vec();
     collected.push(libc::SIGCHLD);
     let signals = Signals::collect(&collected).map_err(text)?;
-    let (reader, writer) = io::pipe().map_err(text)?;
-    let program = fork(move || become_program(run, writer))
-        .map_err(|error| format!("cannot start the program: {error}"))?;
+    let command = command(run);
+    let program = spawn(&command).map_err(|error| unable(&command, &error))?;
     let program = raw(program).ok_or("the program has no number")?;
     // Also of one that has ended already: nobody but we can have waited for it.
     let handle = pidfd_open(program, PidfdFlags::empty()).map_err(|error| error.to_string())?;
-    executed(reader)?;
     let null = File::options().write(true).open("/dev/null");
     if let Ok(null) = null {
         // The pipes are the program's alone: they end when it lets go of them.
@@ -88,31 +85,6 @@ fn start(run: &Run<'_>) -> Result<Child, String> {
         handle,
         signals,
     })
-}
-
-/// Returns only when it could not: the reason it says into the pipe, which closes by itself when the program is
-/// executed.
-fn become_program(run: &Run<'_>, mut writer: PipeWriter) -> u8 {
-    let _ = setsid();
-    let reason = match unblock_signals() {
-        Ok(()) => execute(run),
-        Err(error) => error.to_string(),
-    };
-    let _ = writer.write_all(reason.as_bytes());
-    127
-}
-
-fn executed(reader: PipeReader) -> Result<(), String> {
-    let mut reason = String::new();
-    reader
-        .take(REASON_MAX)
-        .read_to_string(&mut reason)
-        .map_err(|error| error.to_string())?;
-    if reason.is_empty() {
-        Ok(())
-    } else {
-        Err(reason)
-    }
 }
 
 /// Passes signals on and takes in orphans until the program has ended.

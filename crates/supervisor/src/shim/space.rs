@@ -18,7 +18,7 @@ use super::{loopback, observed, sys, users};
 #[derive(Debug)]
 pub(crate) struct Outside {
     /// The number of each namespace, by its name below `/proc/self/ns`.
-    pub(crate) namespaces: BTreeMap<String, u64>,
+    pub(crate) namespaces: BTreeMap<&'static str, u64>,
     /// Whether the shim is root only in a user namespace of its own.
     pub(crate) rootless: bool,
 }

@@ -110,10 +110,7 @@ fn leaf(verdict: Verdict) -> Result<BpfProgram, String> {
         Verdict::Forbidden => refuse(),
         Verdict::Absent => fail(libc::ENOSYS),
         Verdict::Allowed => allow(),
-        Verdict::Clone => argument(
-            0,
-            when(Question::HasAnyOf(NAMESPACES), refuse(), allow())?,
-        ),
+        Verdict::Clone => argument(0, when(Question::HasAnyOf(NAMESPACES), refuse(), allow())?),
         Verdict::Ioctl => argument(1, when_one_of(&TYPING, &refuse(), allow())?),
         Verdict::Socket => {
             let route = when(Question::Is(kind(libc::NETLINK_ROUTE)), allow(), refuse())?;

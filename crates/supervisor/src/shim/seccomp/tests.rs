@@ -5,12 +5,13 @@ const THIS: u32 = if cfg!(target_arch = "x86_64") {
 } else {
     0xc000_00b7
 };
-const FORBIDDEN: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM as u32;
-const ABSENT: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS as u32;
+const FORBIDDEN: u32 = libc::SECCOMP_RET_ERRNO | libc::EPERM.unsigned_abs();
+const ABSENT: u32 = libc::SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs();
 const ALLOWED: u32 = libc::SECCOMP_RET_ALLOW;
 
 /// Runs the filter as the kernel does; the answer, and the steps that it took.
-fn run(program: &BpfProgram, machine: u32, number: u32, arguments: [u64; 6]) -> (u32, usize) {
+fn run(program: &BpfProgram, machine: u32, number: i64, arguments: [u64; 6]) -> (u32, usize) {
+    let number = u32::try_from(number).unwrap();
     let mut data = [number, machine].map(u32::to_le_bytes).concat();
     data.extend(0_u64.to_le_bytes());
     data.extend(arguments.map(u64::to_le_bytes).concat());
@@ -31,14 +32,22 @@ fn run(program: &BpfProgram, machine: u32, number: u32, arguments: [u64; 6]) -> 
             0x45 => value & k != 0,
             other => panic!("{other:#x}"),
         };
-        let jump = if taken { instruction.jt } else { instruction.jf };
+        let jump = if taken {
+            instruction.jt
+        } else {
+            instruction.jf
+        };
         at += 1 + usize::from(jump);
     }
     panic!("the filter has no end");
 }
 
 fn answer(number: i64, arguments: [u64; 6]) -> u32 {
-    run(&filter().unwrap(), THIS, number as u32, arguments).0
+    run(&filter().unwrap(), THIS, number, arguments).0
+}
+
+fn wide(number: i32) -> u64 {
+    number.unsigned_abs().into()
 }
 
 #[test]
@@ -65,7 +74,7 @@ fn every_number_has_the_answer_of_its_list() {
         } else {
             FORBIDDEN
         };
-        let (answer, steps) = run(&program, THIS, number as u32, [0; 6]);
+        let (answer, steps) = run(&program, THIS, number, [0; 6]);
         assert_eq!(answer, expected, "{number}");
         // The kernel takes so many for each call that it knows, whenever a program starts.
         assert!(steps <= 14, "{number}: {steps}");
@@ -77,7 +86,7 @@ fn every_number_has_the_answer_of_its_list() {
 fn a_call_made_as_another_machine_ends_the_process() {
     let program = filter().unwrap();
     for machine in [0x4000_0003, 0, THIS ^ 1] {
-        let (answer, _) = run(&program, machine, libc::SYS_read as u32, [0; 6]);
+        let (answer, _) = run(&program, machine, libc::SYS_read, [0; 6]);
         assert_eq!(answer, libc::SECCOMP_RET_KILL_PROCESS, "{machine:#x}");
     }
 }
@@ -85,7 +94,7 @@ fn a_call_made_as_another_machine_ends_the_process() {
 #[test]
 fn arguments_decide_where_the_number_cannot() {
     let first = |value: u64| [value, 0, 0, 0, 0, 0];
-    let thread = (libc::CLONE_VM | libc::CLONE_THREAD | libc::CLONE_SIGHAND) as u64;
+    let thread = wide(libc::CLONE_VM | libc::CLONE_THREAD | libc::CLONE_SIGHAND);
     assert_eq!(answer(libc::SYS_clone, first(thread)), ALLOWED);
     for flag in [
         libc::CLONE_NEWNS,
@@ -96,7 +105,7 @@ fn arguments_decide_where_the_number_cannot() {
         libc::CLONE_NEWPID,
         libc::CLONE_NEWNET,
     ] {
-        let flags = first(thread | flag as u64);
+        let flags = first(thread | wide(flag));
         assert_eq!(answer(libc::SYS_clone, flags), FORBIDDEN, "{flag:#x}");
     }
     for (request, expected) in [
@@ -115,18 +124,34 @@ fn arguments_decide_where_the_number_cannot() {
         (0x1, FORBIDDEN),
     ] {
         let arguments = first(domain);
-        assert_eq!(answer(libc::SYS_personality, arguments), expected, "{domain:#x}");
+        assert_eq!(
+            answer(libc::SYS_personality, arguments),
+            expected,
+            "{domain:#x}"
+        );
     }
 }
 
 #[test]
 fn of_sockets_there_are_three_families_and_the_question_for_interfaces() {
     let socket = |family: i32, protocol: i32| {
-        let arguments = [family as u64, libc::SOCK_STREAM as u64, protocol as u64, 0, 0, 0];
+        let arguments = [
+            wide(family),
+            wide(libc::SOCK_STREAM),
+            wide(protocol),
+            0,
+            0,
+            0,
+        ];
         answer(libc::SYS_socket, arguments)
     };
     for family in 0..64 {
-        let known = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
+        let known = [
+            libc::AF_UNIX,
+            libc::AF_INET,
+            libc::AF_INET6,
+            libc::AF_NETLINK,
+        ];
         let expected = if known.contains(&family) {
             ALLOWED
         } else {
@@ -136,10 +161,10 @@ fn of_sockets_there_are_three_families_and_the_question_for_interfaces() {
     }
     assert_eq!(socket(libc::AF_NETLINK, libc::NETLINK_NETFILTER), FORBIDDEN);
     // The kernel looks at the lower half, and so do we: nothing hides in the upper one.
-    let hidden = [libc::AF_VSOCK as u64 | 1 << 32, 1, 0, 0, 0, 0];
+    let hidden = [wide(libc::AF_VSOCK) | 1 << 32, 1, 0, 0, 0, 0];
     assert_eq!(answer(libc::SYS_socket, hidden), FORBIDDEN);
     for (family, expected) in [(libc::AF_UNIX, ALLOWED), (libc::AF_INET, FORBIDDEN)] {
-        let arguments = [family as u64, 1, 0, 0, 0, 0];
+        let arguments = [wide(family), 1, 0, 0, 0, 0];
         assert_eq!(answer(libc::SYS_socketpair, arguments), expected);
     }
 }
