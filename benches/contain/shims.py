@@ -1,6 +1,6 @@
 """Orders for a shim without a supervisor, as the benches of this folder give them."""
 
-import hashlib, json, struct
+import hashlib, json, pathlib, struct
 
 USER = 2_100_001_001
 MEMORY, PIDS = 64 << 20, 32
@@ -22,12 +22,28 @@ def image(rootfs):
     return {"image": {"rootfs": str(rootfs), "digest": "sha256:" + hashlib.sha256(b"bench").hexdigest()}}
 
 
+def hierarchies():
+    """Where kernel groups are, as a supervisor finds it once in its life."""
+    places, wanted = [], ("memory", "cpu", "cpuacct", "pids")
+    for line in pathlib.Path("/proc/self/mountinfo").read_text().splitlines():
+        before, after = line.split(" - ")
+        kind, _, options = after.split(" ", 2)
+        mount = before.split(" ")[4]
+        words = options.split(",") if kind == "cgroup" else []
+        if kind == "cgroup2":
+            words = pathlib.Path(mount, "cgroup.controllers").read_text().split()
+        controllers = [name for name in wanted if name in words]
+        if controllers:
+            places.append({"version": "1" if kind == "cgroup" else "2", "mount": mount, "controllers": controllers})
+    return places
+
+
 def prepare(place, order, number, group, ports):
     """What a supervisor makes before it starts a shim."""
     (place / "log").mkdir(parents=True)
     (place / "root").mkdir()
     spec = {"format": "plimsoll.spec", "version": 1, "order": order, "generation": number, "ports": ports,
-            "token": f"{number:032x}", "group": group}
+            "token": f"{number:032x}", "group": group, "hierarchies": hierarchies()}
     (place / "spec.json").write_text(json.dumps(spec))
 
 

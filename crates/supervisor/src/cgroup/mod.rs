@@ -21,8 +21,8 @@ use plimsoll_stdx::process::ProcessId;
 pub use usage::GroupUsage;
 
 use crate::order::Limits;
-use files::{append, read, write};
-pub(crate) use hierarchies::Hierarchies;
+use files::{append, limit, read, write};
+pub use hierarchies::Hierarchies;
 use hierarchies::{Controller, Place, Version};
 
 /// The folder of every group of ours, in each hierarchy.
@@ -200,24 +200,20 @@ impl Group {
                 let memory = dir.join("memory.limit_in_bytes");
                 let text = bytes.to_string();
                 let with_swap = swap.exists();
-                let raised = write(&memory, &text);
+                let set = limit(&memory, &text, bytes);
                 if with_swap {
                     write(&swap, &text)?;
                 }
-                if raised.is_err() {
-                    write(&memory, &text)?;
-                }
-                files::ensure_at_most(&memory, bytes)?;
+                set.or_else(|_| limit(&memory, &text, bytes))?;
                 let note = if with_swap { "" } else { ", swap not limited" };
                 Ok(Some(format!("memory {mib} MiB{note} (cgroup v1)")))
             }
             Version::Two => {
-                write(&dir.join("memory.max"), &bytes.to_string())?;
+                limit(&dir.join("memory.max"), &bytes.to_string(), bytes)?;
                 let swap = dir.join("memory.swap.max");
                 if swap.exists() {
                     write(&swap, "0")?;
                 }
-                files::ensure_at_most(&dir.join("memory.max"), bytes)?;
                 Ok(Some(format!("memory {mib} MiB ({UNTRIED})")))
             }
         }
@@ -231,13 +227,11 @@ impl Group {
         match version {
             Version::One => {
                 write(&dir.join("cpu.cfs_period_us"), &PERIOD_US.to_string())?;
-                write(&dir.join("cpu.cfs_quota_us"), &quota.to_string())?;
-                files::ensure_at_most(&dir.join("cpu.cfs_quota_us"), quota)?;
+                limit(&dir.join("cpu.cfs_quota_us"), &quota.to_string(), quota)?;
                 Ok(Some(format!("cpu {millis}m (cgroup v1)")))
             }
             Version::Two => {
-                write(&dir.join("cpu.max"), &format!("{quota} {PERIOD_US}"))?;
-                files::ensure_at_most(&dir.join("cpu.max"), quota)?;
+                limit(&dir.join("cpu.max"), &format!("{quota} {PERIOD_US}"), quota)?;
                 Ok(Some(format!("cpu {millis}m ({UNTRIED})")))
             }
         }
@@ -248,9 +242,7 @@ impl Group {
             return Ok(None);
         };
         let bound = u64::from(pids) + INIT_PROCESSES;
-        let path = dir.join("pids.max");
-        write(&path, &bound.to_string())?;
-        files::ensure_at_most(&path, bound)?;
+        limit(&dir.join("pids.max"), &bound.to_string(), bound)?;
         let how = match version {
             Version::One => "cgroup v1",
             Version::Two => UNTRIED,

@@ -176,6 +176,7 @@ impl Runner for ProcessRunner {
             Isolation::Contained => {
                 spec.ports = ports::of_its_own(&spec.order)?;
                 spec.group = Some(cgroup::name(env_of(dir), &spec.instance()));
+                spec.hierarchies = self.hierarchies().clone();
             }
         }
         remove_if_there(&dir.join(EXIT_FILE))?;

@@ -178,7 +178,8 @@ fn rules(order: &Order) -> Result<(RulesetStatus, u32), RulesetError> {
     } else {
         (HOST_READ, HOST_WRITE)
     };
-    let secrets = std::iter::once(&order.secrets_dir);
+    // In a root of its own everything may be read already, as far as permissions go.
+    let secrets = (!in_own_root).then_some(&order.secrets_dir);
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(everything)?
@@ -187,7 +188,10 @@ fn rules(order: &Order) -> Result<(RulesetStatus, u32), RulesetError> {
         .add_rules(path_beneath_rules(read, reading))?
         .add_rules(path_beneath_rules(write, everything))?
         .add_rules(path_beneath_rules(secrets, reading))?
-        .add_rules(path_beneath_rules(paths(false), reading))?
+        .add_rules(path_beneath_rules(
+            paths(false).filter(|_| !in_own_root),
+            reading,
+        ))?
         .add_rules(path_beneath_rules(paths(true), everything))?
         .restrict_self()?;
     Ok((status.ruleset, version(&status.landlock)))

@@ -82,7 +82,11 @@ fn groups(spec: &Spec) -> (Option<Group>, Limited) {
     let Some(name) = &spec.group else {
         return refused("no group was named".to_owned());
     };
-    let group = Hierarchies::here().group(name);
+    let group = if spec.hierarchies.is_empty() {
+        Hierarchies::here().group(name)
+    } else {
+        spec.hierarchies.group(name)
+    };
     match group.create(limits) {
         Ok(limited) => (Some(group), limited),
         Err(reason) => refused(reason),

@@ -39,19 +39,20 @@ pub(super) fn say(talk: &mut UnixStream, report: &Report) -> Result<(), String> 
     frame::write(talk, report).map_err(|error| error.to_string())
 }
 
-/// Parts from the shim: has the program's streams and no descriptor of the shim's, gets every signal, and none that is
-/// meant for the shim's group.
+/// Parts from the shim: has the program's streams and no descriptor of the shim's, and gets every signal.
 fn part(talk: &UnixStream, streams: Streams) -> Result<(), String> {
     let text = |error: io::Error| error.to_string();
-    let null = null()?;
+    let null = File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+        .map_err(|error| format!("cannot open /dev/null: {error}"))?;
     rustix::stdio::dup2_stdin(&null).map_err(|error| error.to_string())?;
     rustix::stdio::dup2_stdout(&streams.stdout).map_err(|error| error.to_string())?;
     rustix::stdio::dup2_stderr(&streams.stderr).map_err(|error| error.to_string())?;
     drop((null, streams));
     sys::close_all_but(talk.as_fd()).map_err(text)?;
     sys::unblock_signals().map_err(text)?;
-    // It is a session already only where the shim was made so by somebody else.
-    let _ = setsid();
     Ok(())
 }
 
@@ -63,13 +64,6 @@ fn contained(
 ) -> Result<Applied, String> {
     containment.admit()?;
     contain::hold(run, containment.outside(), talk)
-}
-
-fn null() -> Result<File, String> {
-    File::options()
-        .read(true)
-        .open("/dev/null")
-        .map_err(|error| format!("cannot open /dev/null: {error}"))
 }
 
 /// Dies with the shim from here on. Changing the user undoes this, so it comes after. The shim's end of the
@@ -100,6 +94,8 @@ fn become_program(run: &Run<'_>, talk: &mut UnixStream) -> String {
 }
 
 fn prepare(run: &Run<'_>, talk: &UnixStream) -> Result<Applied, String> {
+    // A session of its own, so that no signal meant for the shim's group reaches the program.
+    let _ = setsid();
     // A gateway survives its keeper, so its processes are not for the taking.
     let grouped = run.tie == Tie::Dies && group::enter(run.token);
     if run.entered == Entered::No {

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount, mount_bind, mount_bind_recursive, mount_remount};
 
 use super::sys::{self, Reach};
@@ -31,7 +33,10 @@ pub(super) fn bind(source: &Path, target: &Path, flags: MountFlags) -> Result<()
 
 /// Makes one file or device visible at `target`, which is created.
 pub(super) fn bind_file(source: &Path, target: &Path) -> Result<(), String> {
-    std::fs::File::create(target).map_err(failed("create", target))?;
+    match mknodat(CWD, target, FileType::RegularFile, Mode::empty(), 0) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(error) => return Err(failed("create", target)(error)),
+    }
     mount_bind(source, target).map_err(failed("bind", source))
 }
 

@@ -4,7 +4,6 @@
 //! Process 1 cannot die of a signal from its own namespace, so how the program ended is said over the conversation with
 //! the shim. It has no more rights than the program: the same user, the same filters, no capability.
 
-use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -74,12 +73,10 @@ fn start(run: &Run<'_>) -> Result<Child, String> {
     let program = raw(program).ok_or("the program has no number")?;
     // Also of one that has ended already: nobody but we can have waited for it.
     let handle = pidfd_open(program, PidfdFlags::empty()).map_err(|error| error.to_string())?;
-    let null = File::options().write(true).open("/dev/null");
-    if let Ok(null) = null {
-        // The pipes are the program's alone: they end when it lets go of them.
-        let _ = rustix::stdio::dup2_stdout(&null);
-        let _ = rustix::stdio::dup2_stderr(&null);
-    }
+    // The pipes are the program's alone: they end when it lets go of them.
+    let null = rustix::stdio::stdin();
+    let _ = rustix::stdio::dup2_stdout(null);
+    let _ = rustix::stdio::dup2_stderr(null);
     Ok(Child {
         program,
         handle,

@@ -128,7 +128,7 @@ impl Warden {
         ])
         .map_err(text)?;
         let name = socket_name(spec.order.kind);
-        let listener = unix::bind(&dir, name).map_err(text)?;
+        let listener = unix::bind_in(&handle, name).map_err(text)?;
         listener.set_nonblocking(true).map_err(text)?;
         let door = door::open(&spec)?;
         let record = ShimRecord {
