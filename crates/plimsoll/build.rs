@@ -1,16 +1,31 @@
-//! Builds the small static server that the images of front ends carry, so that the binary can hand it out.
+//! Builds the small programs that the binary carries: the static server of the images of front ends, and the shim.
 //!
-//! Cargo has no stable way to depend on another package's binary, so it is built by a Cargo of its own, below our
+//! Cargo has no stable way to depend on another package's binary, so they are built by a Cargo of its own, below our
 //! output folder: small where we are released, quickly where we are tested.
 
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const PACKAGE: &str = "plimsoll-static-server";
-const BINARY: &str = "plimsoll-static";
-/// What it is made of, beside the lock file.
-const SOURCES: [&str; 3] = ["static-server", "files", "bundle"];
+/// Package, program, and the variable that tells our sources where it is.
+const CARRIED: [[&str; 3]; 2] = [
+    [
+        "plimsoll-static-server",
+        "plimsoll-static",
+        "PLIMSOLL_STATIC_SERVER",
+    ],
+    ["plimsoll-shim", "plimsoll-shim", "PLIMSOLL_SHIM"],
+];
+/// What they are made of, beside the lock file.
+const SOURCES: [&str; 7] = [
+    "static-server",
+    "files",
+    "bundle",
+    "shim",
+    "supervisor/src",
+    "stdx",
+    "store",
+];
 
 fn main() {
     let crates = Path::new(&variable("CARGO_MANIFEST_DIR")).join("..");
@@ -21,21 +36,22 @@ fn main() {
     for file in ["Cargo.lock", ".cargo/config.toml"] {
         println!("cargo::rerun-if-changed={}", root.join(file).display());
     }
-    let built = build(&root, &PathBuf::from(variable("OUT_DIR")));
-    println!(
-        "cargo::rustc-env=PLIMSOLL_STATIC_SERVER={}",
-        built.display()
-    );
+    let out = PathBuf::from(variable("OUT_DIR"));
+    for [package, binary, name] in CARRIED {
+        let built = build(&root, &out, package).join(binary);
+        println!("cargo::rustc-env={name}={}", built.display());
+    }
 }
 
-fn build(root: &Path, out: &Path) -> PathBuf {
+/// The folder of the package's program.
+fn build(root: &Path, out: &Path, package: &str) -> PathBuf {
     let (profile, folder) = match variable("PROFILE").as_str() {
         "release" => ("small", "small"),
         _ => ("dev", "debug"),
     };
-    let (target, target_dir) = (variable("TARGET"), out.join("static-server"));
+    let (target, target_dir) = (variable("TARGET"), out.join("carried"));
     let status = Command::new(variable("CARGO"))
-        .args(["build", "--quiet", "--locked", "--package", PACKAGE])
+        .args(["build", "--quiet", "--locked", "--package", package])
         .args(["--profile", profile, "--target", &target, "--target-dir"])
         .arg(&target_dir)
         .current_dir(root)
@@ -45,8 +61,8 @@ fn build(root: &Path, out: &Path) -> PathBuf {
         .env_remove("CLIPPY_ARGS")
         .status();
     match status {
-        Ok(status) if status.success() => target_dir.join(target).join(folder).join(BINARY),
-        failed => panic!("cannot build {PACKAGE}: {failed:?}"),
+        Ok(status) if status.success() => target_dir.join(target).join(folder),
+        failed => panic!("cannot build {package}: {failed:?}"),
     }
 }
 

@@ -1,7 +1,7 @@
-//! A gateway without a keeper, for measurements: `standalone DIR HTTP_PORT HTTPS_PORT UPSTREAM_PORT`.
+//! A gateway without a keeper, for measurements: `standalone DIR HTTP_PORT HTTPS_PORT UPSTREAM`.
 //!
-//! It routes `/api` to 127.0.0.1:UPSTREAM_PORT with everything on that a production table has, and makes its own
-//! certificate with the local authority in DIR/ca.
+//! It routes `/api` to UPSTREAM with everything on that a production table has, and makes its own certificate with the
+//! local authority in DIR/ca. UPSTREAM is a port of 127.0.0.1, or `DOOR:PORT`: a port behind the door of a shim.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -20,14 +20,10 @@ type Failure = Box<dyn std::error::Error>;
 
 fn main() -> Result<(), Failure> {
     let mut arguments = std::env::args().skip(1);
-    let mut next = || {
-        arguments
-            .next()
-            .ok_or("DIR HTTP_PORT HTTPS_PORT UPSTREAM_PORT")
-    };
+    let mut next = || arguments.next().ok_or("DIR HTTP_PORT HTTPS_PORT UPSTREAM");
     let dir = PathBuf::from(next()?);
-    let (http, https, upstream): (u16, u16, u16) =
-        (next()?.parse()?, next()?.parse()?, next()?.parse()?);
+    let (http, https): (u16, u16) = (next()?.parse()?, next()?.parse()?);
+    let upstream = address(&next()?)?;
     let cores = std::thread::available_parallelism()?.get();
     make_certificate(&dir)?;
     let settings = Settings {
@@ -114,13 +110,22 @@ fn table(http: u16, https: u16) -> Result<GatewayTable, serde_json::Error> {
     }))
 }
 
-fn endpoints(port: u16) -> Endpoints {
+fn address(upstream: &str) -> Result<Address, Failure> {
+    Ok(match upstream.rsplit_once(':') {
+        None => Address::Tcp((Ipv4Addr::LOCALHOST, upstream.parse()?).into()),
+        Some((door, port)) => Address::Shim {
+            socket: PathBuf::from(door),
+            port: port.parse()?,
+        },
+    })
+}
+
+fn endpoints(upstream: Address) -> Endpoints {
     let mut document = Endpoints::empty();
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     let replica = Endpoint {
         id: "api-0-1".to_owned(),
         release: "bench".to_owned(),
-        ports: BTreeMap::from([("http".to_owned(), Address::Tcp(address))]),
+        ports: BTreeMap::from([("http".to_owned(), upstream)]),
         weight: 1,
         traffic: Traffic::Admitted,
     };

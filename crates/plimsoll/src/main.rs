@@ -20,6 +20,7 @@ mod prompt;
 mod registry;
 mod roles;
 mod settings;
+mod shim;
 mod static_server;
 mod units;
 

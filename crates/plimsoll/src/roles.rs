@@ -8,11 +8,14 @@ use plimsoll_supervisor::dispatch as processes;
 
 use crate::args::{ColorChoice, Format};
 use crate::printer::Printer;
+use crate::shim;
 
 /// Serves the app's routes.
 const GATEWAY: &str = "__gateway";
 /// Decides what runs in one environment.
 const SUPERVISOR: &str = "__supervisor";
+/// Hands out the shim that it starts, for those who want to start one without it.
+const SHIM_PROGRAM: &str = "__shim-program";
 
 /// Plays a hidden role to its end and returns the exit code; `None` when `args` (with the program's name first)
 /// names none. Single-threaded.
@@ -27,7 +30,8 @@ pub(crate) fn dispatch(args: &[OsString]) -> Option<u8> {
     let dir = args.get(2).map(PathBuf::from);
     match (role, dir) {
         (GATEWAY, Some(dir)) => Some(gateway(&dir)),
-        (SUPERVISOR, Some(dir)) => Some(plimsoll_local::daemon::main(&dir)),
+        (SUPERVISOR, Some(dir)) => Some(plimsoll_local::daemon::main(&dir, shim::tool())),
+        (SHIM_PROGRAM, None) => Some(shim::print()),
         (GATEWAY | SUPERVISOR, None) => Some(2),
         _ => None,
     }

@@ -13,6 +13,9 @@ pub const PRIVATE_FILE: u32 = 0o600;
 /// Permissions of a directory that nobody else may enter.
 pub const PRIVATE_DIR: u32 = 0o700;
 
+/// Room for a document or a file of the kernel before anything of it is read.
+const SMALL: usize = 4096;
+
 /// What could not be done to which path.
 #[derive(Debug, thiserror::Error)]
 pub enum FsError {
@@ -132,7 +135,8 @@ pub fn create_dir_private(dir: &Path) -> Result<(), FsError> {
 /// The content of `path`, refused when it is longer than `limit` bytes.
 pub fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, FsError> {
     let file = File::open(path).map_err(at("open", path))?;
-    let mut bytes = Vec::new();
+    // Most are small, and files of the kernel have no length to go by: one read for all of it, one for the end.
+    let mut bytes = Vec::with_capacity(SMALL);
     file.take(limit.saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(at("read", path))?;

@@ -1,5 +1,5 @@
-//! The hidden verbs of the binary: `__shim DIR`, `__init`, `__relay`, `__keeper DIR`. They are reached before arguments
-//! are parsed and before any thread exists, because a shim forks.
+//! The hidden verbs of the binary: `__shim DIR`, `__keeper DIR`, `__relay`, `__check DIR`. They are reached before
+//! arguments are parsed and before any thread exists, because a shim forks.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -8,12 +8,12 @@ use crate::{keeper, relay, shim};
 
 /// A shim above one program.
 pub const SHIM: &str = "__shim";
-/// What a shim or keeper becomes on its way to the program: builds the root, drops privileges, executes.
-pub const INIT: &str = "__init";
 /// Carries the connections of one contained program to what it may reach.
 pub const RELAY: &str = "__relay";
 /// Holds listening sockets and respawns the program that serves them.
 pub const KEEPER: &str = "__keeper";
+/// Tries what this machine lets us apply, with a root on an empty folder, and says it.
+pub const CHECK: &str = "__check";
 
 /// Runs a hidden verb and returns the exit code; `None` when `args` (with the program's name first) is none of
 /// them. Call it first thing in `main`, single-threaded.
@@ -24,9 +24,9 @@ pub fn dispatch(args: impl IntoIterator<Item = OsString>) -> Option<u8> {
     match (verb.to_str()?, dir) {
         (SHIM, Some(dir)) => Some(shim::main(&dir)),
         (KEEPER, Some(dir)) => Some(keeper::main(&dir)),
-        (INIT, None) => Some(shim::init_main()),
         (RELAY, None) => Some(relay::main()),
-        (SHIM | KEEPER | INIT | RELAY, _) => Some(2),
+        (CHECK, Some(dir)) => Some(shim::check_main(&dir)),
+        (SHIM | KEEPER | CHECK, None) | (RELAY, Some(_)) => Some(2),
         (_, _) => None,
     }
 }

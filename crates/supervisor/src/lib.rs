@@ -24,7 +24,7 @@ pub mod runner;
 pub mod secrets;
 pub mod shim;
 
-pub use cgroup::GroupUsage;
+pub use cgroup::{GroupUsage, Hierarchies};
 pub use driver::{Config, JobExit, Notice, ProcessStatus, SuperviseError, Supervisor};
 pub use order::{Kind, Order};
 pub use record::IsolationClass;

@@ -10,6 +10,7 @@ use plimsoll_stdx::process::ProcessId;
 use plimsoll_store::state::Format;
 use serde::{Deserialize, Serialize};
 
+use crate::cgroup::Hierarchies;
 use crate::order::{Kind, Order};
 
 /// File name of [`Spec`].
@@ -68,6 +69,9 @@ pub struct Spec {
     /// The name of its kernel groups, where it has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
+    /// Where kernel groups are made here; looked for again where nothing is said.
+    #[serde(default, skip_serializing_if = "Hierarchies::is_empty")]
+    pub hierarchies: Hierarchies,
 }
 
 impl Spec {

@@ -23,7 +23,7 @@ use std::time::SystemTime;
 use plimsoll_stdx::clock::unix_ms;
 use plimsoll_stdx::fs::FsError;
 use plimsoll_supervisor::order::Order;
-use plimsoll_supervisor::runner::{Capabilities, Runner, RunnerError};
+use plimsoll_supervisor::runner::{Capabilities, Runner, RunnerError, Tool};
 use plimsoll_supervisor::{IsolationClass, ProcessRunner};
 
 pub use machine::{GroupTest, Machine};
@@ -71,8 +71,10 @@ pub enum DoctorError {
 /// What an examination needs.
 #[derive(Debug, Clone)]
 pub struct Doctor {
-    /// This binary: it attacks and contains.
+    /// This binary: it attacks.
     pub tool: PathBuf,
+    /// What contains, as it is deployed here.
+    pub shims: Tool,
     /// Where the examination has its temporary folder; other users must be able to enter it and execute there.
     pub temp: PathBuf,
     /// Changes the orders of the replicas under attack, to see that the doctor notices. `None` is as deployed.
@@ -80,9 +82,10 @@ pub struct Doctor {
 }
 
 impl Doctor {
-    /// As replicas are deployed here. `tool` is this binary.
+    /// As replicas are deployed here. `tool` is this binary, which contains too.
     pub fn new(tool: PathBuf) -> Self {
         Self {
+            shims: Tool::at(tool.clone()),
             tool,
             temp: std::env::temp_dir(),
             weaken: None,
@@ -94,7 +97,7 @@ impl Doctor {
     /// Blocks for some seconds. Whatever it returns, no process, mount, kernel group or file of it is left; a doctor
     /// that is killed leaves a folder and one sleeping replica, which ends within ten minutes.
     pub fn examine(&self, mut before: impl FnMut(&Attack) -> bool) -> Result<Report, DoctorError> {
-        let runner = ProcessRunner::new(self.tool.clone());
+        let runner = ProcessRunner::of(self.shims.clone());
         let machine = runner.capabilities();
         let stage = Stage::make(&self.temp, &self.tool, machine.root)?;
         let services = Services::start(&stage.name()).map_err(DoctorError::Services)?;

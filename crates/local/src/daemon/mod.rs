@@ -21,6 +21,7 @@ use std::time::Duration;
 use plimsoll_stdx::clock::RealClock;
 use plimsoll_stdx::net::unix;
 use plimsoll_supervisor::machine::Announcement;
+use plimsoll_supervisor::runner::Tool;
 use plimsoll_supervisor::{Config, Notice, ProcessRunner, SuperviseError, Supervisor};
 use tokio::net::UnixListener;
 use tokio::sync::broadcast::error::RecvError;
@@ -45,14 +46,14 @@ const FAREWELL: Duration = Duration::from_millis(50);
 
 /// Runs the daemon of the environment in `dir` until it is told to end, and returns the exit code. Must be called in
 /// a process of its own, before there are threads; it leaves the session that it was started in.
-pub fn main(dir: &Path) -> u8 {
+pub fn main(dir: &Path, shims: Tool) -> u8 {
     // Fails only for the leader of a process group, which then stays in its session.
     let _ = rustix::process::setsid();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
     let ended = match runtime {
-        Ok(runtime) => runtime.block_on(run(EnvDir::at(dir.to_owned()))),
+        Ok(runtime) => runtime.block_on(run(EnvDir::at(dir.to_owned()), shims)),
         Err(error) => Err(LocalError::Connect(error)),
     };
     match ended {
@@ -65,8 +66,8 @@ pub fn main(dir: &Path) -> u8 {
     }
 }
 
-async fn run(env: EnvDir) -> Result<(), LocalError> {
-    let Some(world) = open(&env).await? else {
+async fn run(env: EnvDir, shims: Tool) -> Result<(), LocalError> {
+    let Some(world) = open(&env, shims).await? else {
         // Another daemon lives: whoever started this one will reach that one.
         return Ok(());
     };
@@ -92,9 +93,9 @@ async fn run(env: EnvDir) -> Result<(), LocalError> {
 }
 
 /// Takes the environment, adopts what runs, and begins an epoch.
-async fn open(env: &EnvDir) -> Result<Option<Arc<World>>, LocalError> {
+async fn open(env: &EnvDir, shims: Tool) -> Result<Option<Arc<World>>, LocalError> {
     let file = DaemonFile::load(env)?;
-    let runner = Arc::new(ProcessRunner::default());
+    let runner = Arc::new(ProcessRunner::of(shims));
     let layout = Layout::new(env, &file.runtime_dir, runner.capabilities())?;
     let scope = format!("{}/{}", file.instance, file.environment);
     let store = SecretStore::open(&env.secrets(), &scope, Key::open(&file.key_file)?)?;

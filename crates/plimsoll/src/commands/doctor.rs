@@ -14,7 +14,7 @@ use crate::exit::{ExitStatus, Failure, Result};
 use crate::interrupt;
 use crate::printer::{Printer, Tone};
 use crate::progress::Progress;
-use crate::project;
+use crate::{project, shim};
 
 /// This very program, also when its file has been replaced meanwhile.
 const TOOL: &str = "/proc/self/exe";
@@ -25,7 +25,11 @@ pub(crate) fn run(context: &Context) -> Result<ExitStatus> {
     interrupt::cancel_on_signal(cancel.clone())?;
     let mut progress = Progress::new(context.printer);
     progress.begin("attacking this machine's controls");
-    let examined = Doctor::new(PathBuf::from(TOOL)).examine(|attack| {
+    let doctor = Doctor {
+        shims: shim::tool(),
+        ..Doctor::new(PathBuf::from(TOOL))
+    };
+    let examined = doctor.examine(|attack| {
         progress.detail(attack.does);
         !cancel.is_cancelled()
     });

@@ -16,7 +16,12 @@ use crate::fs::PRIVATE_FILE;
 ///
 /// The caller must hold whatever makes it the only owner of `dir`: a living listener is replaced as well.
 pub fn bind(dir: &Path, name: &str) -> io::Result<UnixListener> {
-    let (_handle, short) = short_path(dir, name)?;
+    bind_in(&File::open(dir)?, name)
+}
+
+/// [`bind`] in a directory that is open.
+pub fn bind_in(dir: &File, name: &str) -> io::Result<UnixListener> {
+    let short = short_in(dir, name);
     match std::fs::remove_file(&short) {
         Ok(()) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -38,8 +43,12 @@ pub fn connect(dir: &Path, name: &str) -> io::Result<UnixStream> {
 /// their own socket types (tokio).
 pub fn short_path(dir: &Path, name: &str) -> io::Result<(File, PathBuf)> {
     let handle = File::open(dir)?;
-    let path = PathBuf::from(format!("/proc/self/fd/{}/{name}", handle.as_raw_fd()));
+    let path = short_in(&handle, name);
     Ok((handle, path))
+}
+
+fn short_in(dir: &File, name: &str) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}/{name}", dir.as_raw_fd()))
 }
 
 /// The user that opened the other end, as the kernel recorded it.

@@ -2,16 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use super::files::read;
 
 /// What a controller is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Controller {
     /// Limits and counts memory.
     Memory,
     /// Limits CPU.
     Cpu,
     /// Counts CPU in version 1; in version 2 `cpu` does.
+    #[serde(rename = "cpuacct")]
     CpuAccount,
     /// Limits processes.
     Pids,
@@ -36,26 +40,33 @@ impl Controller {
 }
 
 /// The kernel has two interfaces; a controller is in one of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Version {
+    #[serde(rename = "1")]
     One,
+    #[serde(rename = "2")]
     Two,
 }
 
 /// One mounted hierarchy with controllers that we use. Where there is none, the one of version 2 is listed without any:
 /// its groups can still be used to find processes.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Place {
     pub(crate) version: Version,
     pub(crate) mount: PathBuf,
     pub(crate) controllers: Vec<Controller>,
 }
 
-/// Every hierarchy that we use.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Hierarchies(Vec<Place>);
+/// Where a machine has its kernel groups (cgroups): every hierarchy that we use.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hierarchies(Vec<Place>);
 
 impl Hierarchies {
+    /// Whether nothing is known of any.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Those of this machine.
     pub(crate) fn here() -> Self {
         let text = read(Path::new("/proc/self/mountinfo")).unwrap_or_default();

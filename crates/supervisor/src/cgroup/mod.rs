@@ -21,8 +21,8 @@ use plimsoll_stdx::process::ProcessId;
 pub use usage::GroupUsage;
 
 use crate::order::Limits;
-use files::{append, read, write};
-pub(crate) use hierarchies::Hierarchies;
+use files::{append, limit, read, write};
+pub use hierarchies::Hierarchies;
 use hierarchies::{Controller, Place, Version};
 
 /// The folder of every group of ours, in each hierarchy.
@@ -144,10 +144,11 @@ impl Group {
         Ok(limited)
     }
 
-    /// Moves a process into the group; what it forks from now on is born there.
-    pub(crate) fn add(&self, pid: u32) -> Result<(), String> {
+    /// Moves this process into the group; what it forks from now on is born there.
+    pub(crate) fn enter(&self) -> Result<(), String> {
         for dir in self.dirs.keys() {
-            write(&dir.join("cgroup.procs"), &pid.to_string())?;
+            // 0 is whoever writes it, whatever its number is in its namespace.
+            write(&dir.join("cgroup.procs"), "0")?;
         }
         Ok(())
     }
@@ -178,9 +179,11 @@ impl Group {
                 std::thread::sleep(Duration::from_millis(1));
             }
             // The folders above go with their last group; others may be making theirs, and make them again.
-            for above in dir.ancestors().skip(1).take(2) {
-                let _ = std::fs::remove_dir(above);
-            }
+            let mut above = dir.ancestors().skip(1).take(2);
+            while above
+                .next()
+                .is_some_and(|dir| std::fs::remove_dir(dir).is_ok())
+            {}
         }
     }
 
@@ -197,24 +200,20 @@ impl Group {
                 let memory = dir.join("memory.limit_in_bytes");
                 let text = bytes.to_string();
                 let with_swap = swap.exists();
-                if write(&memory, &text).is_err() && with_swap {
-                    write(&swap, &text)?;
-                }
-                write(&memory, &text)?;
+                let set = limit(&memory, &text, bytes);
                 if with_swap {
                     write(&swap, &text)?;
                 }
-                files::ensure_at_most(&memory, bytes)?;
+                set.or_else(|_| limit(&memory, &text, bytes))?;
                 let note = if with_swap { "" } else { ", swap not limited" };
                 Ok(Some(format!("memory {mib} MiB{note} (cgroup v1)")))
             }
             Version::Two => {
-                write(&dir.join("memory.max"), &bytes.to_string())?;
+                limit(&dir.join("memory.max"), &bytes.to_string(), bytes)?;
                 let swap = dir.join("memory.swap.max");
                 if swap.exists() {
                     write(&swap, "0")?;
                 }
-                files::ensure_at_most(&dir.join("memory.max"), bytes)?;
                 Ok(Some(format!("memory {mib} MiB ({UNTRIED})")))
             }
         }
@@ -228,13 +227,11 @@ impl Group {
         match version {
             Version::One => {
                 write(&dir.join("cpu.cfs_period_us"), &PERIOD_US.to_string())?;
-                write(&dir.join("cpu.cfs_quota_us"), &quota.to_string())?;
-                files::ensure_at_most(&dir.join("cpu.cfs_quota_us"), quota)?;
+                limit(&dir.join("cpu.cfs_quota_us"), &quota.to_string(), quota)?;
                 Ok(Some(format!("cpu {millis}m (cgroup v1)")))
             }
             Version::Two => {
-                write(&dir.join("cpu.max"), &format!("{quota} {PERIOD_US}"))?;
-                files::ensure_at_most(&dir.join("cpu.max"), quota)?;
+                limit(&dir.join("cpu.max"), &format!("{quota} {PERIOD_US}"), quota)?;
                 Ok(Some(format!("cpu {millis}m ({UNTRIED})")))
             }
         }
@@ -245,9 +242,7 @@ impl Group {
             return Ok(None);
         };
         let bound = u64::from(pids) + INIT_PROCESSES;
-        let path = dir.join("pids.max");
-        write(&path, &bound.to_string())?;
-        files::ensure_at_most(&path, bound)?;
+        limit(&dir.join("pids.max"), &bound.to_string(), bound)?;
         let how = match version {
             Version::One => "cgroup v1",
             Version::Two => UNTRIED,
@@ -275,6 +270,10 @@ impl Limited {
 fn make_below(dir: &Path, place: &Place) -> Result<(), String> {
     let mut result = Ok(());
     for _ in 0..5 {
+        // What is above has been there since the first start, and version 1 has nothing to pass on.
+        if place.version == Version::One && std::fs::create_dir(dir).is_ok() {
+            return Ok(());
+        }
         result = make_once(dir, place);
         if result.is_ok() {
             return Ok(());

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::slot::Slot;
 use super::task::{Happening, Message};
 use super::{Config, adopt};
+use crate::cgroup::Hierarchies;
 use crate::machine::{Event, Question};
 use crate::order::{Order, StopSignal};
 use crate::probe::{Ask, Target};
@@ -88,6 +89,7 @@ fn start(config: &Config, order: &Order, generation: u64) -> Result<Running, Run
             u128::from_ne_bytes(plimsoll_stdx::random::bytes())
         ),
         group: None,
+        hierarchies: Hierarchies::default(),
     };
     let prepared = config.runner.prepare(spec, &dir)?;
     config.runner.start(prepared, &secrets)

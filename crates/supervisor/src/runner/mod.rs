@@ -5,6 +5,7 @@ mod addresses;
 mod leftovers;
 mod ports;
 mod process;
+mod tool;
 
 use std::fmt;
 use std::os::fd::OwnedFd;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use addresses::addresses;
 pub use process::{Capabilities, ProcessRunner};
+pub use tool::Tool;
 
 use crate::cgroup::GroupUsage;
 use crate::order::{Limits, Order};

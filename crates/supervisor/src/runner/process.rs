@@ -20,7 +20,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{PidfdFlags, Signal, WaitOptions, pidfd_open, waitpid};
 
 use super::ports::{self, Ports};
-use super::{Found, Prepared, Runner, RunnerError, Running, Stats, leftovers};
+use super::{Found, Prepared, Runner, RunnerError, Running, Stats, Tool, leftovers};
 use crate::cgroup::{self, Group, Hierarchies};
 use crate::dispatch::{KEEPER, SHIM};
 use crate::order::{Isolation, Kind, Limits, Order, Root};
@@ -43,7 +43,7 @@ const DEATH_WITHIN: Duration = Duration::from_secs(2);
 /// Runs processes behind shims.
 #[derive(Debug, Clone)]
 pub struct ProcessRunner {
-    tool: PathBuf,
+    tool: Tool,
     ports: Arc<Ports>,
     capabilities: Arc<OnceLock<Capabilities>>,
     hierarchies: Arc<OnceLock<Hierarchies>>,
@@ -64,14 +64,18 @@ pub struct Capabilities {
 
 impl Default for ProcessRunner {
     fn default() -> Self {
-        Self::new(PathBuf::from("/proc/self/exe"))
+        Self::of(Tool::own())
     }
 }
 
 impl ProcessRunner {
-    /// A runner whose shims are `tool`: a program that calls [`crate::dispatch::dispatch`]. The product uses
-    /// [`Self::default`], which is this very program, also when its file has been replaced meanwhile.
+    /// A runner whose shims are the program in the file `tool`, which calls [`crate::dispatch::dispatch`].
     pub fn new(tool: PathBuf) -> Self {
+        Self::of(Tool::at(tool))
+    }
+
+    /// A runner whose shims are `tool`.
+    pub fn of(tool: Tool) -> Self {
         Self {
             tool,
             ports: Arc::default(),
@@ -83,7 +87,7 @@ impl ProcessRunner {
     /// What this machine lets us apply. Tried once, by a process of its own; blocks for some milliseconds.
     pub fn capabilities(&self) -> &Capabilities {
         self.capabilities.get_or_init(|| {
-            let checked = shim::check(&self.tool);
+            let checked = shim::check(self.tool.path());
             let tools = checked.no_root.map_or(Ok(()), Err);
             Capabilities {
                 root: rustix::process::geteuid().is_root(),
@@ -120,7 +124,7 @@ impl ProcessRunner {
             Kind::Keeper => KEEPER,
             Kind::Replica | Kind::Resource | Kind::Job => SHIM,
         };
-        Command::new(&self.tool)
+        Command::new(self.tool.path())
             .arg0("plimsoll")
             .arg(verb)
             .arg(&prepared.dir)
@@ -172,6 +176,7 @@ impl Runner for ProcessRunner {
             Isolation::Contained => {
                 spec.ports = ports::of_its_own(&spec.order)?;
                 spec.group = Some(cgroup::name(env_of(dir), &spec.instance()));
+                spec.hierarchies = self.hierarchies().clone();
             }
         }
         remove_if_there(&dir.join(EXIT_FILE))?;

@@ -17,7 +17,7 @@ use crate::logs::Stream;
 pub(super) struct Child {
     pub(super) process: ProcessId,
     /// The child of ours whose end is the program's: the program itself, or the init above it.
-    pub(super) top: u32,
+    pub(super) top: ProcessId,
     pub(super) started: Instant,
     pub(super) sources: Vec<Source>,
     /// The conversation with the init, which says how the program ended.
@@ -55,10 +55,7 @@ impl Child {
         let said = self.talk.as_mut().and_then(|talk| frame::read(talk).ok());
         match said {
             Some(Report::Ended { end, killed }) => Ending { end, killed },
-            Some(
-                Report::Applied(_) | Report::Executed | Report::Failed { .. } | Report::Checked(_),
-            )
-            | None => Ending {
+            Some(Report::Applied(_) | Report::Failed { .. }) | None => Ending {
                 end: reaped.end,
                 killed: 0,
             },

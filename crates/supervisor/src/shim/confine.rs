@@ -79,7 +79,9 @@ pub(crate) fn apply(order: &Order) -> Result<Applied, String> {
     } else {
         IsolationClass::ByConvention
     };
-    let mount_ns = (order.root != Root::Host).then(mount_namespace).flatten();
+    // Of a contained program it is looked at with all its other namespaces.
+    let looked_at = order.root != Root::Host && order.isolation == Isolation::Shared;
+    let mount_ns = looked_at.then(mount_namespace).flatten();
     Ok(Applied {
         class,
         controls,
@@ -180,7 +182,8 @@ fn rules(order: &Order) -> Result<(RulesetStatus, u32), RulesetError> {
     } else {
         (HOST_READ, HOST_WRITE)
     };
-    let secrets = std::iter::once(&order.secrets_dir);
+    // In a root of its own everything may be read already, as far as permissions go.
+    let secrets = (!in_own_root).then_some(&order.secrets_dir);
     let scratch = order.writable.keys().filter(|_| in_own_root);
     let status = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
@@ -190,7 +193,10 @@ fn rules(order: &Order) -> Result<(RulesetStatus, u32), RulesetError> {
         .add_rules(path_beneath_rules(read, reading))?
         .add_rules(path_beneath_rules(write, everything))?
         .add_rules(path_beneath_rules(secrets, reading))?
-        .add_rules(path_beneath_rules(paths(false), reading))?
+        .add_rules(path_beneath_rules(
+            paths(false).filter(|_| !in_own_root),
+            reading,
+        ))?
         .add_rules(path_beneath_rules(paths(true), everything))?
         .add_rules(path_beneath_rules(scratch, everything))?
         .restrict_self()?;

@@ -22,8 +22,8 @@ use crate::order::{Order, Root, User};
 use crate::record::IsolationClass;
 
 /// Applies everything that the program and its init have in common, and looks what holds.
-pub(super) fn hold(run: &Run, outside: &Outside, talk: impl AsFd) -> Result<Applied, String> {
-    let order = &run.order;
+pub(super) fn hold(run: &Run<'_>, outside: &Outside, talk: impl AsFd) -> Result<Applied, String> {
+    let order = run.order;
     if !outside.rootless && order.user.is_none() {
         return Err("a contained program is not root: its orders name no user".to_owned());
     }
@@ -34,11 +34,11 @@ pub(super) fn hold(run: &Run, outside: &Outside, talk: impl AsFd) -> Result<Appl
     sethostname(order.id.as_bytes()).map_err(|error| format!("cannot set a name: {error}"))?;
     let tree = match &order.root {
         Root::Tools => {
-            root::assemble(order, &run.token, &run.mount_point)?;
+            root::assemble(order, run.token, run.mount_point)?;
             "the tree of this machine's tools".to_owned()
         }
         Root::Image(image) => {
-            image::enter(order, image, &run.token, &run.mount_point)?;
+            image::enter(order, image, run.token, run.mount_point)?;
             format!("the tree of image {}", image.digest.short())
         }
         Root::Host => return Err("a contained program has a file tree of its own".to_owned()),
@@ -54,6 +54,7 @@ pub(super) fn hold(run: &Run, outside: &Outside, talk: impl AsFd) -> Result<Appl
     // Of this process, which has read the secrets, the program shall see nothing.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(|error| error.to_string())?;
     let observed = observed::look(outside);
+    let mount_ns = observed.mount_ns;
     controls.extend(observed.controls);
     let class = if observed.complete {
         IsolationClass::Contained
@@ -63,7 +64,7 @@ pub(super) fn hold(run: &Run, outside: &Outside, talk: impl AsFd) -> Result<Appl
     Ok(Applied {
         class,
         controls,
-        mount_ns: applied.mount_ns,
+        mount_ns,
     })
 }
 

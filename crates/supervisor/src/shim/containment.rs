@@ -8,7 +8,7 @@ use crate::record::{IsolationClass, Spec};
 
 /// What was made for one start.
 #[derive(Debug)]
-pub(super) struct Containment {
+pub(crate) struct Containment {
     outside: Outside,
     /// Where this machine lets us make any.
     group: Option<Group>,
@@ -36,13 +36,13 @@ impl Containment {
         }
     }
 
-    pub(super) fn outside(&self) -> Outside {
-        self.outside.clone()
+    pub(super) fn outside(&self) -> &Outside {
+        &self.outside
     }
 
-    /// Puts the child under the limits, before it has been told what to do.
-    pub(super) fn admit(&self, pid: u32) -> Result<(), String> {
-        self.group.as_ref().map_or(Ok(()), |group| group.add(pid))
+    /// Puts this process, which is to be the program's init, under the limits.
+    pub(super) fn admit(&self) -> Result<(), String> {
+        self.group.as_ref().map_or(Ok(()), Group::enter)
     }
 
     /// Adds what came of the limits to what holds.
@@ -82,7 +82,11 @@ fn groups(spec: &Spec) -> (Option<Group>, Limited) {
     let Some(name) = &spec.group else {
         return refused("no group was named".to_owned());
     };
-    let group = Hierarchies::here().group(name);
+    let group = if spec.hierarchies.is_empty() {
+        Hierarchies::here().group(name)
+    } else {
+        spec.hierarchies.group(name)
+    };
     match group.create(limits) {
         Ok(limited) => (Some(group), limited),
         Err(reason) => refused(reason),

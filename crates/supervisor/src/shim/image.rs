@@ -1,20 +1,18 @@
 //! The tree of an image, read-only, with what every process has of its own on top.
 //!
-//! What is mounted is put together outside and moved in after the image has become the root, because only then can no
-//! link inside the image lead anywhere but into the image.
+//! What is mounted is put together outside and moved in. Where it goes to is looked up by the kernel as if the image
+//! were the root, so that no link inside the image leads anywhere but into the image.
 
 use std::fs::File;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
-use rustix::mount::{
-    MountFlags, MoveMountFlags, OpenTreeFlags, mount, mount_bind, move_mount, open_tree,
-};
+use rustix::mount::{MountFlags, MoveMountFlags, mount, mount_bind, move_mount};
 
 use super::etc;
 use super::keep::put;
-use super::mounts::{failed, remount, seal, tmpfs};
+use super::mounts::{bind_itself, failed, restrict, seal, tmpfs};
 use super::root::{ROOT_MIB, bind_order, folder, inside, make_private, private, switch};
 use super::scratch;
 use crate::order::{Bind, ImageRoot, Order};
@@ -34,28 +32,25 @@ pub(super) fn enter(
     for name in POINTS {
         folder(&stage.join(name))?;
     }
-    tmpfs(
-        &stage.join("run"),
-        1,
-        0o755,
-        MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC,
-    )?;
+    let run = stage.join("run");
+    bind_itself(&run)?;
     private(order, token, stage)?;
     let moved = staged(order, stage)?;
-    seal(&stage.join("run"))?;
-    let trees = moved
-        .into_iter()
-        .map(|(from, to)| Ok((detached(&from)?, to)))
-        .collect::<Result<Vec<_>, String>>()?;
+    restrict(
+        &run,
+        MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC,
+    )?;
     let root = stage.join("image");
     folder(&root)?;
-    show(image, &root, stage, &trees)?;
-    switch(&root)?;
-    let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_SYMLINKS;
-    for (tree, target) in trees {
-        move_mount(&tree, "", CWD, &target, flags).map_err(failed("put in place", &target))?;
+    show(image, &root, stage, &moved)?;
+    let tree = File::open(&root).map_err(failed("open", &root))?;
+    for (from, target) in &moved {
+        let place = find(&tree, target).map_err(failed("find", target))?;
+        let flags = MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+        move_mount(CWD, from, &place, "", flags).map_err(failed("put in place", target))?;
     }
-    Ok(())
+    drop(tree);
+    switch(&root)
 }
 
 /// Mounts what the orders bind below `stage`, and says what has to be moved where.
@@ -94,35 +89,28 @@ pub(super) fn lies_on_top(target: &Path) -> bool {
         .any(|point| target.starts_with(format!("/{point}")))
 }
 
-fn detached(path: &Path) -> Result<OwnedFd, String> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE
-        | OpenTreeFlags::OPEN_TREE_CLOEXEC
-        | OpenTreeFlags::AT_RECURSIVE;
-    open_tree(CWD, path, flags).map_err(failed("take up", path))
-}
-
 /// Makes the image visible at `root`, read-only. Where it lacks a place that something has to be put on, it is shown
 /// above a tree that has them.
 fn show(
     image: &ImageRoot,
     root: &Path,
     stage: &Path,
-    trees: &[(OwnedFd, PathBuf)],
+    moved: &[(PathBuf, PathBuf)],
 ) -> Result<(), String> {
     let rootfs = File::open(&image.rootfs).map_err(failed("open", &image.rootfs))?;
-    let missing: Vec<_> = trees
+    let missing: Vec<_> = moved
         .iter()
-        .filter(|(_, target)| !has(&rootfs, target))
+        .filter(|(_, target)| find(&rootfs, target).is_err())
         .collect();
     let fixed = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV;
     if missing.is_empty() {
         mount_bind(&image.rootfs, root).map_err(failed("bind", &image.rootfs))?;
-        return remount(root, fixed);
+        return restrict(root, fixed);
     }
     let skeleton = stage.join("skeleton");
     folder(&skeleton)?;
-    for (tree, target) in missing {
-        place_for(tree, &inside(&skeleton, target)?)?;
+    for (from, target) in missing {
+        place_for(from, &inside(&skeleton, target)?)?;
     }
     let below = File::open(&skeleton).map_err(failed("open", &skeleton))?;
     // By number: a path may hold what separates the options. The first is the uppermost.
@@ -136,21 +124,22 @@ fn show(
         .map_err(failed("complete the image at", &image.rootfs))
 }
 
-/// Whether the image has something at this path, wherever its links lead inside it.
-fn has(rootfs: &File, target: &Path) -> bool {
+/// What the tree has at this path, wherever links lead inside it: none leads out.
+fn find(tree: &File, target: &Path) -> rustix::io::Result<OwnedFd> {
+    // Below the tree's own root, which is where links that begin with `/` lead to.
+    let target = target.strip_prefix("/").unwrap_or(target);
     openat2(
-        rootfs,
+        tree,
         target,
         OFlags::PATH | OFlags::CLOEXEC,
         Mode::empty(),
         ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS,
     )
-    .is_ok()
 }
 
-fn place_for(tree: &OwnedFd, path: &Path) -> Result<(), String> {
-    let kind = rustix::fs::fstat(tree).map_err(failed("look at", path))?;
-    if rustix::fs::FileType::from_raw_mode(kind.st_mode) == rustix::fs::FileType::Directory {
+fn place_for(tree: &Path, path: &Path) -> Result<(), String> {
+    let kind = std::fs::metadata(tree).map_err(failed("look at", tree))?;
+    if kind.is_dir() {
         return folder(path);
     }
     if let Some(parent) = path.parent() {

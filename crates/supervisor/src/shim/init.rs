@@ -1,5 +1,6 @@
 //! The second stage: builds the root, becomes the user, gives up what can be given up, and becomes the program.
-//! Single-threaded; anything that fails here is said, and then nothing runs.
+//! Single-threaded, a double of the shim that shares nothing with it but the conversation; anything that fails here is
+//! said, and then nothing runs.
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
@@ -12,32 +13,22 @@ use std::process::Command;
 
 use plimsoll_stdx::net::frame;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Signal, getppid, set_parent_process_death_signal, setsid};
+use rustix::process::{Signal, set_parent_process_death_signal, setsid};
 
-use super::handoff::{Applied, Checked, Entered, Handoff, Report, Run, Tie};
-use super::space::{self, Outside};
-use super::{TOKEN_VARIABLE, confine, contain, group, pid1, root};
-use crate::order::{Kind, Order, Root};
+use super::containment::Containment;
+use super::handoff::{Applied, Entered, Report, Run, Tie};
+use super::launch::Streams;
+use super::{TOKEN_VARIABLE, confine, contain, group, pid1, root, sys};
+use crate::order::Root;
 
-/// Reads its orders from standard input and becomes the program, or says why not.
-pub fn main() -> u8 {
-    let Ok(talk) = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3) else {
-        return 1;
-    };
-    let mut talk = UnixStream::from(talk);
-    let Ok(handoff) = frame::read::<Handoff>(&mut talk) else {
-        return 1;
-    };
-    let reason = match handoff {
-        Handoff::Check { mount_point } => {
-            return u8::from(say(&mut talk, &check(&mount_point)).is_err());
-        }
-        Handoff::Run(run) => match &run.outside {
-            None => become_program(&run, &mut talk),
-            Some(outside) => match contained(&run, outside, &mut talk) {
-                Ok(()) => return pid1::stay(&run, &mut talk),
-                Err(reason) => reason,
-            },
+/// Becomes the program, or what stands above it, or says why not; the exit code.
+pub(super) fn main(run: &Run<'_>, mut talk: UnixStream, streams: Streams) -> u8 {
+    let reason = match (part(&talk, streams), run.containment) {
+        (Err(reason), _) => reason,
+        (Ok(()), None) => become_program(run, &mut talk),
+        (Ok(()), Some(containment)) => match contained(run, containment, &talk) {
+            Ok(applied) => return pid1::stay(run, applied, &mut talk),
+            Err(reason) => reason,
         },
     };
     let _ = say(&mut talk, &Report::Failed { reason });
@@ -48,40 +39,36 @@ pub(super) fn say(talk: &mut UnixStream, report: &Report) -> Result<(), String> 
     frame::write(talk, report).map_err(|error| error.to_string())
 }
 
-fn check(mount_point: &Path) -> Report {
-    let mut order = Order::new("check", Kind::Job, Vec::new());
-    order.root = Root::Tools;
-    let no_root = root::enter(&order, "", mount_point).err();
-    // Last, since it is for good: as a user who is not root, in the user namespace that the root has brought.
-    let no_namespaces = space::enter().err();
-    let landlock = confine::try_landlock(&order);
-    Report::Checked(Checked {
-        no_root,
-        landlock,
-        no_namespaces,
-    })
+/// Parts from the shim: has the program's streams and no descriptor of the shim's, and gets every signal.
+fn part(talk: &UnixStream, streams: Streams) -> Result<(), String> {
+    let text = |error: io::Error| error.to_string();
+    let null = File::options()
+        .read(true)
+        .write(true)
+        .open("/dev/null")
+        .map_err(|error| format!("cannot open /dev/null: {error}"))?;
+    rustix::stdio::dup2_stdin(&null).map_err(|error| error.to_string())?;
+    rustix::stdio::dup2_stdout(&streams.stdout).map_err(|error| error.to_string())?;
+    rustix::stdio::dup2_stderr(&streams.stderr).map_err(|error| error.to_string())?;
+    drop((null, streams));
+    sys::close_all_but(talk.as_fd()).map_err(text)?;
+    sys::unblock_signals().map_err(text)?;
+    Ok(())
 }
 
 /// Does what has to be done before there is a program, as process 1 of its namespace.
-fn contained(run: &Run, outside: &Outside, talk: &mut UnixStream) -> Result<(), String> {
-    super::sys::unblock_signals().map_err(|error| error.to_string())?;
-    let _ = setsid();
-    let null = null()?;
-    super::sys::close_on_exec().map_err(|error| error.to_string())?;
-    let applied = contain::hold(run, outside, &*talk)?;
-    rustix::stdio::dup2_stdin(null.as_fd()).map_err(|error| error.to_string())?;
-    say(talk, &Report::Applied(applied))
-}
-
-fn null() -> Result<File, String> {
-    File::options()
-        .read(true)
-        .open("/dev/null")
-        .map_err(|error| format!("cannot open /dev/null: {error}"))
+fn contained(
+    run: &Run<'_>,
+    containment: &Containment,
+    talk: &UnixStream,
+) -> Result<Applied, String> {
+    containment.admit()?;
+    contain::hold(run, containment.outside(), talk)
 }
 
 /// Dies with the shim from here on. Changing the user undoes this, so it comes after. The shim's end of the
-/// conversation tells whether it is there still: its number says nothing in another process namespace.
+/// conversation tells whether it is there still: its number says nothing in another process namespace, and may be
+/// another's in this one.
 pub(super) fn tie(talk: impl AsFd) -> Result<(), String> {
     set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| error.to_string())?;
     let mut ends = [PollFd::new(&talk, PollFlags::empty())];
@@ -94,8 +81,8 @@ pub(super) fn tie(talk: impl AsFd) -> Result<(), String> {
 }
 
 /// Returns only when it could not, with the reason.
-fn become_program(run: &Run, talk: &mut UnixStream) -> String {
-    match prepare(run) {
+fn become_program(run: &Run<'_>, talk: &mut UnixStream) -> String {
+    match prepare(run, talk) {
         Ok(applied) => {
             if let Err(reason) = say(talk, &Report::Applied(applied)) {
                 return reason;
@@ -106,60 +93,66 @@ fn become_program(run: &Run, talk: &mut UnixStream) -> String {
     }
 }
 
-fn prepare(run: &Run) -> Result<Applied, String> {
-    let parent = getppid();
-    super::sys::unblock_signals().map_err(|error| error.to_string())?;
-    // A session of its own, so that no signal meant for the shim's group reaches it. It is one already where the
-    // first stage made it so.
+fn prepare(run: &Run<'_>, talk: &UnixStream) -> Result<Applied, String> {
+    // A session of its own, so that no signal meant for the shim's group reaches the program.
     let _ = setsid();
-    let null = null()?;
     // A gateway survives its keeper, so its processes are not for the taking.
-    let grouped = run.tie == Tie::Dies && group::enter(&run.token);
+    let grouped = run.tie == Tie::Dies && group::enter(run.token);
     if run.entered == Entered::No {
         if run.order.root == Root::Tools {
-            root::enter(&run.order, &run.token, &run.mount_point)?;
+            root::enter(run.order, run.token, run.mount_point)?;
         }
         write_secrets(run)?;
         confine::become_user(run.order.user.as_ref())?;
     }
     if run.tie == Tie::Dies {
-        set_parent_process_death_signal(Some(Signal::KILL)).map_err(|error| error.to_string())?;
-        if getppid() != parent {
-            return Err("the shim died".to_owned());
-        }
+        tie(talk)?;
     }
-    let mut applied = confine::apply(&run.order)?;
+    let mut applied = confine::apply(run.order)?;
     if grouped {
         applied
             .controls
             .push("a kernel group of its own".to_owned());
     }
-    rustix::stdio::dup2_stdin(null.as_fd()).map_err(|error| error.to_string())?;
     Ok(applied)
 }
 
-pub(super) fn execute(run: &Run) -> String {
-    let Some((program, arguments)) = run.order.command.split_first() else {
-        return "there is no program to execute".to_owned();
+fn execute(run: &Run<'_>) -> String {
+    let mut command = command(run);
+    let error = command.exec();
+    unable(&command, &error)
+}
+
+/// The program with all that it is given.
+pub(super) fn command(run: &Run<'_>) -> Command {
+    let (program, arguments) = match run.order.command.split_first() {
+        Some((program, arguments)) => (program.as_str(), arguments),
+        None => ("", &[][..]),
     };
     let numbers = run.ports.iter().filter_map(|(name, number)| {
         let variable = &run.order.ports.get(name)?.variable;
         Some((variable.clone(), number.to_string()))
     });
-    let error = Command::new(program)
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .env_clear()
         .envs(&run.order.env)
         .envs(numbers)
         .envs(&run.secrets.env)
-        .env(TOKEN_VARIABLE, &run.token)
-        .current_dir(&run.order.workdir)
-        .exec();
-    format!("cannot execute {program}: {error}")
+        .env(TOKEN_VARIABLE, run.token)
+        .current_dir(&run.order.workdir);
+    command
 }
 
-/// Writes the secret files: in a root of its own on the tmpfs that is there, on the host's tree into a new folder.
-pub(super) fn write_secrets(run: &Run) -> Result<(), String> {
+/// Why there is no program.
+pub(super) fn unable(command: &Command, error: &io::Error) -> String {
+    let program = Path::new(command.get_program());
+    format!("cannot execute {}: {error}", program.display())
+}
+
+/// Writes the secret files: in a root of its own on a private tmpfs, on the host's tree into a new folder.
+pub(super) fn write_secrets(run: &Run<'_>) -> Result<(), String> {
     if run.secrets.files.is_empty() {
         return Ok(());
     }
@@ -169,6 +162,8 @@ pub(super) fn write_secrets(run: &Run) -> Result<(), String> {
             .mode(0o700)
             .create(dir)
             .map_err(|error| format!("cannot create {}: {error}", dir.display()))?;
+    } else {
+        root::secrets(dir)?;
     }
     for (name, value) in &run.secrets.files {
         write_secret(dir, name, value, run)?;
@@ -179,7 +174,7 @@ pub(super) fn write_secrets(run: &Run) -> Result<(), String> {
     super::mounts::seal(dir)
 }
 
-fn write_secret(dir: &Path, name: &str, value: &str, run: &Run) -> Result<(), String> {
+fn write_secret(dir: &Path, name: &str, value: &str, run: &Run<'_>) -> Result<(), String> {
     let mut parts = Path::new(name).components();
     if !matches!(
         (parts.next(), parts.next()),
@@ -199,7 +194,7 @@ fn write_secret(dir: &Path, name: &str, value: &str, run: &Run) -> Result<(), St
 }
 
 /// Makes the program's user the owner.
-fn give(path: &Path, run: &Run) -> Result<(), String> {
+fn give(path: &Path, run: &Run<'_>) -> Result<(), String> {
     let Some(user) = &run.order.user else {
         return Ok(());
     };

@@ -1,7 +1,7 @@
 //! Documents for as long as this machine runs.
 
 use std::fs::{OpenOptions, Permissions};
-use std::io::Write;
+use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -14,38 +14,52 @@ use serde::Serialize;
 /// the old document, the new one, or none that can be read, and each is taken for what it is.
 pub(super) fn keep(path: &Path, format: Format, body: &impl Serialize) -> Result<(), String> {
     let bytes = state::encode(format, body).map_err(|error| error.to_string())?;
-    put(path, &bytes, PRIVATE_FILE)
+    let fresh = path.with_extension("new");
+    put(&fresh, &bytes, PRIVATE_FILE)?;
+    std::fs::rename(&fresh, path).map_err(|error| unwritten(path, &error))
 }
 
-/// As [`keep`], of any bytes.
+/// Writes a file that nobody reads yet.
 pub(super) fn put(path: &Path, bytes: &[u8], mode: u32) -> Result<(), String> {
-    let fresh = path.with_extension("new");
     let written = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(mode)
-        .open(&fresh)
+        .open(path)
         .and_then(|mut file| {
-            // The mode at creation is cut by the umask.
-            file.set_permissions(Permissions::from_mode(mode))?;
+            if mode & !PRIVATE_FILE != 0 {
+                // The mode at creation is cut by the umask.
+                file.set_permissions(Permissions::from_mode(mode))?;
+            }
             file.write_all(bytes)
-        })
-        .and_then(|()| std::fs::rename(&fresh, path));
-    written.map_err(|error| format!("cannot write {}: {error}", path.display()))
+        });
+    written.map_err(|error| unwritten(path, &error))
+}
+
+fn unwritten(path: &Path, error: &io::Error) -> String {
+    format!("cannot write {}: {error}", path.display())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     #[test]
     fn a_document_is_replaced_whole_and_leaves_nothing_beside_it() {
+        const FORMAT: Format = Format {
+            name: "plimsoll.test",
+            version: 1,
+        };
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.json");
         for text in ["longer text", "short"] {
-            put(&path, text.as_bytes(), PRIVATE_FILE).unwrap();
-            assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+            let body = BTreeMap::from([("text", text)]);
+            keep(&path, FORMAT, &body).unwrap();
+            let read: BTreeMap<String, serde_json::Value> = state::load(&path, FORMAT).unwrap();
+            assert_eq!(read["text"], text);
         }
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }

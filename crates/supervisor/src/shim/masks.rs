@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount_bind};
 
-use super::mounts::{failed, remount, tmpfs};
+use super::mounts::{failed, restrict};
 
 /// Files that say what is the machine's: its memory, its keys, its timers, its messages.
 const FILES: &[&str] = &[
@@ -27,27 +28,33 @@ const FOLDERS: &[&str] = &["acpi", "asound", "scsi"];
 /// What may be read and never written.
 const READ_ONLY: &[&str] = &["bus", "fs", "irq", "sys"];
 
-/// Covers what `proc`, which is mounted, shows of the machine. What this kernel does not have needs no cover.
-pub(super) fn cover(proc: &Path) -> Result<(), String> {
+/// Covers what `proc`, which is mounted, shows of the machine, with nothing or with the folder `empty`.
+pub(super) fn cover(proc: &Path, empty: &Path) -> Result<(), String> {
     for name in FILES {
-        let path = proc.join(name);
-        if path.exists() {
-            mount_bind("/dev/null", &path).map_err(failed("cover", &path))?;
-        }
+        show(Path::new("/dev/null"), &proc.join(name))?;
     }
     let fixed = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     for name in FOLDERS {
         let path = proc.join(name);
-        if path.is_dir() {
-            tmpfs(&path, 1, 0o555, fixed)?;
+        if show(empty, &path)? {
+            restrict(&path, fixed)?;
         }
     }
     for name in READ_ONLY {
         let path = proc.join(name);
-        if path.exists() {
-            mount_bind(&path, &path).map_err(failed("protect", &path))?;
-            remount(&path, fixed)?;
+        if show(&path, &path)? {
+            restrict(&path, fixed)?;
         }
     }
     Ok(())
+}
+
+/// Makes `source` visible at `path`. `false` where this kernel has no such path, and nothing has to be covered; the
+/// sources are there.
+fn show(source: &Path, path: &Path) -> Result<bool, String> {
+    match mount_bind(source, path) {
+        Ok(()) => Ok(true),
+        Err(Errno::NOENT) => Ok(false),
+        Err(error) => Err(failed("cover", path)(error)),
+    }
 }

@@ -3,8 +3,11 @@
 //! The shim is its own session and the reaper of everything that descends from the program. It owns the pipe of the
 //! program's output, writes `shim.json` before and `exit.json` after, answers four verbs on a socket, and leaves no
 //! descendant behind. It runs with the supervisor's privileges; the program never does: between the two lies a
-//! second stage ([`init_main`]), a fresh image of this binary that builds the root, drops privileges and executes.
-//! Two images instead of code between fork and exec: nothing there has to be safe in a forked process.
+//! second stage, a fork of the shim that closes what is the shim's, builds the root, drops privileges and executes.
+//! A fork is safe here, because no shim ever starts a thread: the supervisor, which has many, executes a shim and
+//! never forks. It is cheap, because only the shim itself pays for loading this binary. What the fork carries along is
+//! the shim's memory, secrets among it; the program's own are all there are, execution leaves them behind, and a
+//! process 1, which stays, is not to be looked into.
 //!
 //! A contained program has process 1 of its own namespace between the two: the second stage stays, as `pid1`, and
 //! executes the program in a child. The shim itself lives in the program's network, whose sockets it hands out.
@@ -13,11 +16,12 @@
 //! the second stage), `containment`, `space` and `loopback` (what the shim makes and enters for a contained program),
 //! `relay` and `address` (what it can connect to from there), `init` (the second stage), `root`, `etc`, `image`,
 //! `scratch`, `masks`, `confine` and `group` (what it applies), `contain`, `users`, `seccomp` and `observed` (what it
-//! applies to a contained program), `pid1` (what it becomes above one), `output` (captured lines), `serve` and `door`
-//! (the verbs), `word` (what the supervisor hears), `keep` (what is written down), `sys` (the system calls that need
-//! `unsafe`).
+//! applies to a contained program), `pid1` and `spawn` (what it becomes above one), `output` (captured lines), `serve`
+//! and `door` (the verbs), `word` (what the supervisor hears), `keep` (what is written down), `check` (what this machine
+//! can do), `sys` (the system calls that need `unsafe`).
 
 mod address;
+mod check;
 mod child;
 mod confine;
 mod contain;
@@ -25,11 +29,11 @@ mod containment;
 mod door;
 mod etc;
 pub(crate) mod group;
-pub(crate) mod handoff;
+mod handoff;
 mod image;
 mod init;
 mod keep;
-pub(crate) mod launch;
+mod launch;
 mod loopback;
 mod masks;
 mod memory;
@@ -43,6 +47,7 @@ mod scratch;
 pub(crate) mod seccomp;
 mod serve;
 mod space;
+mod spawn;
 pub(crate) mod sys;
 mod users;
 pub(crate) mod warden;
@@ -52,7 +57,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-pub use init::main as init_main;
+pub use check::main as check_main;
 
 use crate::record::ShimRecord;
 use warden::Warden;
@@ -77,8 +82,8 @@ pub enum Started {
     },
 }
 
+pub(crate) use check::check;
 pub(crate) use confine::become_user as confine_user;
-pub(crate) use launch::check;
 
 /// A shim above the program whose `spec.json` is in `dir`; returns the exit code when nothing of it is left.
 pub fn main(dir: &Path) -> u8 {

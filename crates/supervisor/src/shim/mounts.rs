@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount, mount_bind, mount_bind_recursive, mount_remount};
+
+use super::sys::{self, Reach};
 
 /// Says what failed, where and why.
 pub(super) fn failed<'a, E: std::fmt::Display>(
@@ -24,18 +28,42 @@ pub(super) fn tmpfs(path: &Path, mib: u32, mode: u32, flags: MountFlags) -> Resu
 /// less than it was given.
 pub(super) fn bind(source: &Path, target: &Path, flags: MountFlags) -> Result<(), String> {
     mount_bind_recursive(source, target).map_err(failed("bind", source))?;
-    remount(target, flags)
+    restrict(target, flags)
 }
 
 /// Makes one file or device visible at `target`, which is created.
-pub(super) fn bind_file(source: &Path, target: &Path, flags: MountFlags) -> Result<(), String> {
-    std::fs::File::create(target).map_err(failed("create", target))?;
-    mount_bind(source, target).map_err(failed("bind", source))?;
-    remount(target, flags)
+pub(super) fn bind_file(source: &Path, target: &Path) -> Result<(), String> {
+    match mknodat(CWD, target, FileType::RegularFile, Mode::empty(), 0) {
+        Ok(()) | Err(Errno::EXIST) => {}
+        Err(error) => return Err(failed("create", target)(error)),
+    }
+    mount_bind(source, target).map_err(failed("bind", source))
 }
 
-/// Changes the flags of the mount at `path`, keeping those that it has: a user namespace may not take any away.
-pub(super) fn remount(path: &Path, flags: MountFlags) -> Result<(), String> {
+/// Makes a mount of the folder at `path`, which can then have flags of its own and be moved.
+pub(super) fn bind_itself(path: &Path) -> Result<(), String> {
+    mount_bind(path, path).map_err(failed("bind", path))
+}
+
+/// Takes rights away from the mount at `path`; what it lacks already it goes on lacking.
+pub(super) fn restrict(path: &Path, flags: MountFlags) -> Result<(), String> {
+    sys::restrict_mount(path, flags, Reach::One).or_else(|_| remount(path, flags))
+}
+
+/// The same with the mounts below it, which are `names`.
+pub(super) fn restrict_all(path: &Path, names: &[&str], flags: MountFlags) -> Result<(), String> {
+    if sys::restrict_mount(path, flags, Reach::All).is_ok() {
+        return Ok(());
+    }
+    for name in names {
+        remount(&path.join(name), flags)?;
+    }
+    remount(path, flags)
+}
+
+/// As it is done where the kernel has no `mount_setattr` (before 5.12) or somebody filters it: the flags that the mount
+/// has are named again, for a user namespace may not take any away.
+fn remount(path: &Path, flags: MountFlags) -> Result<(), String> {
     let has = rustix::fs::statvfs(path)
         .map_err(failed("look at", path))?
         .f_flag;
@@ -64,7 +92,7 @@ pub(super) fn remount(path: &Path, flags: MountFlags) -> Result<(), String> {
 
 /// Takes away the right to write at `path`.
 pub(super) fn seal(path: &Path) -> Result<(), String> {
-    remount(
+    restrict(
         path,
         MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NODEV,
     )

@@ -1,8 +1,11 @@
 //! What holds, read back from the kernel: nothing is reported because it was asked for.
 
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
+use std::path::Path;
 
-use rustix::fs::{StatVfsMountFlags, statvfs};
+use plimsoll_stdx::fs::read_bounded;
+use rustix::fs::{Mode, OFlags, StatVfsMountFlags, open, readlinkat, statvfs};
 use rustix::process::geteuid;
 
 use super::space::Outside;
@@ -14,25 +17,36 @@ const KINDS: &[&str] = &["user", "pid", "mnt", "net", "ipc", "uts", "cgroup"];
 const CAPABILITIES: &[&str] = &["CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"];
 
 /// The number of each namespace of this process, by name.
-pub(super) fn namespaces() -> BTreeMap<String, u64> {
-    KINDS
-        .iter()
-        .filter_map(|kind| Some(((*kind).to_owned(), namespace(kind)?)))
-        .collect()
+pub(super) fn namespaces() -> BTreeMap<&'static str, u64> {
+    let mut found = BTreeMap::new();
+    // By path only: to a process that cannot be looked into, its own folder is another's.
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    if let Ok(folder) = open("/proc/self/ns", flags, Mode::empty()) {
+        found.extend(
+            KINDS
+                .iter()
+                .filter_map(|kind| Some((*kind, namespace(&folder, kind)?))),
+        );
+    }
+    found
 }
 
-/// The number of one namespace of this process.
-pub(super) fn namespace(kind: &str) -> Option<u64> {
-    let link = std::fs::read_link(format!("/proc/self/ns/{kind}")).ok()?;
-    let (_, number) = link.to_str()?.split_once(":[")?;
+fn namespace(folder: &OwnedFd, kind: &str) -> Option<u64> {
+    let link = readlinkat(folder, kind, Vec::new()).ok()?;
+    let (_, number) = link.to_str().ok()?.split_once(":[")?;
     number.strip_suffix(']')?.parse().ok()
 }
+
+/// Some sixty short lines.
+const STATUS_MAX: u64 = 64 << 10;
 
 /// Each control of a contained program in words, and whether all of them hold.
 #[derive(Debug)]
 pub(super) struct Observed {
     pub(super) controls: Vec<String>,
     pub(super) complete: bool,
+    /// The number of the mount namespace.
+    pub(super) mount_ns: Option<u64>,
 }
 
 /// Looks at this process, which is about to become the program's init and has everything that the program will have.
@@ -40,9 +54,11 @@ pub(super) fn look(outside: &Outside) -> Observed {
     let mut observed = Observed {
         controls: Vec::new(),
         complete: true,
+        mount_ns: None,
     };
     observed.namespaces(outside);
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let status = read_bounded(Path::new("/proc/self/status"), STATUS_MAX).unwrap_or_default();
+    let status = String::from_utf8_lossy(&status);
     let value = |key: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(key));
         line.map(str::trim)
@@ -61,6 +77,7 @@ pub(super) fn look(outside: &Outside) -> Observed {
 impl Observed {
     fn namespaces(&mut self, outside: &Outside) {
         let own = namespaces();
+        self.mount_ns = own.get("mnt").copied();
         let is_own = |kind: &str| match (own.get(kind), outside.namespaces.get(kind)) {
             (Some(inside), Some(outside)) => inside != outside,
             (None, _) | (_, None) => false,

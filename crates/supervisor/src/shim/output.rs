@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use plimsoll_bundle::local::LogSpec;
 use plimsoll_stdx::clock::{rfc3339, unix_ms};
 use plimsoll_stdx::fs::PRIVATE_FILE;
+use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 
 use crate::logs::{CURRENT, MAX_LINE, PREVIOUS, Stream};
@@ -65,14 +66,14 @@ impl Source {
 
     /// Takes what is there.
     pub(crate) fn drain(&mut self, output: &mut Output) -> Flow {
-        let mut buffer = vec![0; READ];
-        match rustix::io::read(&self.pipe, &mut buffer) {
+        let mut buffer = Vec::with_capacity(READ);
+        match rustix::io::read(&self.pipe, spare_capacity(&mut buffer)) {
             Ok(0) => {
                 self.flush(output);
                 Flow::Ended
             }
-            Ok(count) => {
-                self.take(&buffer[..count], output);
+            Ok(_) => {
+                self.take(&buffer, output);
                 Flow::Open
             }
             Err(Errno::AGAIN | Errno::INTR) => Flow::Open,
@@ -147,18 +148,16 @@ impl Records {
 }
 
 impl Output {
-    /// Goes on in the folder [`LOG_DIR`] of `dir`.
+    /// Goes on in the folder [`LOG_DIR`] of `dir`, with the first line: many programs never write one.
     pub(crate) fn open(dir: &Path, spec: &LogSpec) -> Self {
-        let mut output = Self {
+        Self {
             dir: dir.join(LOG_DIR),
             bound: spec.max_bytes.max(MIN_BYTES) / 2,
             keep: Duration::from_millis(spec.keep_ms),
             file: None,
             len: 0,
             lost: 0,
-        };
-        output.reopen();
-        output
+        }
     }
 
     fn reopen(&mut self) {
@@ -176,6 +175,9 @@ impl Output {
         if records.count == 0 {
             return;
         }
+        if self.file.is_none() {
+            self.reopen();
+        }
         let added = records.bytes.len() as u64;
         if self.len > 0 && self.len + added > self.bound {
             self.rotate();
@@ -188,7 +190,7 @@ impl Output {
             self.len += added;
         } else {
             self.lost += records.count;
-            self.reopen();
+            self.file = None;
         }
     }
 

@@ -4,20 +4,20 @@
 //! Process 1 cannot die of a signal from its own namespace, so how the program ended is said over the conversation with
 //! the shim. It has no more rights than the program: the same user, the same filters, no capability.
 
-use std::fs::File;
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
-use std::os::fd::AsFd;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use plimsoll_stdx::net::fds;
 use plimsoll_stdx::process::raw;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, setsid};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
-use super::handoff::{Report, Run};
-use super::init::{execute, say};
-use super::sys::{Forked, Signals, fork, kill_all, reap, unblock_signals};
+use super::handoff::{Applied, Report, Run};
+use super::init::{command, say, unable};
+use super::spawn::spawn;
+use super::sys::{Signals, kill_all, reap};
 
 /// Signals that are passed on. Those that stop and continue reach the program by themselves or not at all.
 const PASSED: &[i32] = &[
@@ -29,20 +29,21 @@ const PASSED: &[i32] = &[
     libc::SIGUSR2,
     libc::SIGWINCH,
 ];
-/// Longest reason why a program could not be executed: a path of at most 4 KiB and the system's words.
-const REASON_MAX: u64 = 8 * 1024;
 /// From SIGKILL for what is left to the end. What hangs in the kernel longer keeps the whole namespace, and is not
 /// counted.
 const TIDY_WITHIN: Duration = Duration::from_secs(5);
 
 /// Starts the program, stays until it has ended, and says how. The exit code is nobody's.
-pub(super) fn stay(run: &Run, talk: &mut UnixStream) -> u8 {
+pub(super) fn stay(run: &Run<'_>, applied: Applied, talk: &mut UnixStream) -> u8 {
     match start(run) {
-        Ok((program, signals)) => {
-            let handle = pidfd_open(program, PidfdFlags::empty()).ok();
-            let handles: Vec<_> = handle.iter().map(AsFd::as_fd).collect();
+        Ok(Child {
+            program,
+            handle,
+            signals,
+        }) => {
             // A shim that is gone takes us along.
-            let _ = fds::send(talk, &Report::Executed, &handles);
+            let _ = fds::send(talk, &Report::Applied(applied), &[handle.as_fd()]);
+            drop(handle);
             let end = wait(program, &signals);
             let killed = end_the_rest();
             let _ = say(talk, &Report::Ended { end, killed });
@@ -55,55 +56,32 @@ pub(super) fn stay(run: &Run, talk: &mut UnixStream) -> u8 {
     }
 }
 
-fn start(run: &Run) -> Result<(Pid, Signals), String> {
+/// The program, and how its end is heard of.
+struct Child {
+    program: Pid,
+    handle: OwnedFd,
+    signals: Signals,
+}
+
+fn start(run: &Run<'_>) -> Result<Child, String> {
+    let text = |error: io::Error| error.to_string();
     let mut collected = PASSED.to_vec();
     collected.push(libc::SIGCHLD);
-    let signals = Signals::collect(&collected).map_err(|error| error.to_string())?;
-    let (reader, writer) = io::pipe().map_err(|error| error.to_string())?;
-    match fork().map_err(|error| format!("cannot start the program: {error}"))? {
-        Forked::Child => become_program(run, writer),
-        Forked::Parent(pid) => {
-            drop(writer);
-            let pid = raw(pid).ok_or("the program has no number")?;
-            executed(reader)?;
-            let null = File::options().write(true).open("/dev/null");
-            if let Ok(null) = null {
-                // The pipes are the program's alone: they end when it lets go of them.
-                let _ = rustix::stdio::dup2_stdout(&null);
-                let _ = rustix::stdio::dup2_stderr(&null);
-            }
-            Ok((pid, signals))
-        }
-    }
-}
-
-/// Never returns: what it could not do it says into the pipe, which closes by itself when the program is executed.
-fn become_program(run: &Run, mut writer: PipeWriter) -> ! {
-    let _ = setsid();
-    let reason = match unblock_signals() {
-        Ok(()) => execute(run),
-        Err(error) => error.to_string(),
-    };
-    let _ = writer.write_all(reason.as_bytes());
-    drop(writer);
-    #[expect(
-        clippy::exit,
-        reason = "the other half of a fork must not return into what its parent does"
-    )]
-    std::process::exit(127)
-}
-
-fn executed(reader: PipeReader) -> Result<(), String> {
-    let mut reason = String::new();
-    reader
-        .take(REASON_MAX)
-        .read_to_string(&mut reason)
-        .map_err(|error| error.to_string())?;
-    if reason.is_empty() {
-        Ok(())
-    } else {
-        Err(reason)
-    }
+    let signals = Signals::collect(&collected).map_err(text)?;
+    let command = command(run);
+    let program = spawn(&command).map_err(|error| unable(&command, &error))?;
+    let program = raw(program).ok_or("the program has no number")?;
+    // Also of one that has ended already: nobody but we can have waited for it.
+    let handle = pidfd_open(program, PidfdFlags::empty()).map_err(|error| error.to_string())?;
+    // The pipes are the program's alone: they end when it lets go of them.
+    let null = rustix::stdio::stdin();
+    let _ = rustix::stdio::dup2_stdout(null);
+    let _ = rustix::stdio::dup2_stderr(null);
+    Ok(Child {
+        program,
+        handle,
+        signals,
+    })
 }
 
 /// Passes signals on and takes in orphans until the program has ended.

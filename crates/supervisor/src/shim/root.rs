@@ -14,7 +14,7 @@ use rustix::process::{chdir, chroot, getegid, geteuid, pivot_root};
 use rustix::thread::UnshareFlags;
 
 use super::keep::put;
-use super::mounts::{bind, bind_file, failed, seal, tmpfs};
+use super::mounts::{bind, bind_file, bind_itself, failed, restrict, restrict_all, seal, tmpfs};
 use super::{TOKEN_FILE, etc, masks, scratch, sys, users};
 use crate::order::{Bind, Isolation, Order};
 
@@ -84,19 +84,26 @@ pub(super) fn private(order: &Order, token: &str, root: &Path) -> Result<(), Str
     let contained = order.isolation == Isolation::Contained;
     proc(&root.join("proc"))?;
     if contained {
-        masks::cover(&root.join("proc"))?;
+        let empty = root.join("empty");
+        folder(&empty)?;
+        masks::cover(&root.join("proc"), &empty)?;
+        // The mounts of it stay, and nothing can ever be put into a folder that is gone.
+        std::fs::remove_dir(&empty).map_err(failed("remove", &empty))?;
     }
     dev(&root.join("dev"))?;
-    let private = MountFlags::NOSUID | MountFlags::NODEV;
     scratch::tmp(order, root)?;
-    let secrets = inside(root, Path::new(&order.secrets_dir))?;
-    folder(&secrets)?;
-    tmpfs(&secrets, SECRETS_MIB, 0o755, private | MountFlags::NOEXEC)?;
+    folder(&inside(root, Path::new(&order.secrets_dir))?)?;
     let token_file = inside(root, Path::new(TOKEN_FILE))?;
     if let Some(parent) = token_file.parent() {
         folder(parent)?;
     }
     put(&token_file, token.as_bytes(), 0o444)
+}
+
+/// Puts a private file system in memory on the folder for secrets.
+pub(super) fn secrets(dir: &Path) -> Result<(), String> {
+    let flags = MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    tmpfs(dir, SECRETS_MIB, 0o755, flags)
 }
 
 /// `path` of the new tree, below `root`. Refused where it could lead out.
@@ -140,13 +147,9 @@ fn proc(path: &Path) -> Result<(), String> {
 }
 
 fn dev(path: &Path) -> Result<(), String> {
-    tmpfs(path, 1, 0o755, MountFlags::NOSUID | MountFlags::NOEXEC)?;
+    bind_itself(path)?;
     for name in DEVICES {
-        bind_file(
-            &Path::new("/dev").join(name),
-            &path.join(name),
-            MountFlags::NOSUID | MountFlags::NOEXEC,
-        )?;
+        bind_file(&Path::new("/dev").join(name), &path.join(name))?;
     }
     for (name, target) in [
         ("fd", "/proc/self/fd"),
@@ -159,11 +162,14 @@ fn dev(path: &Path) -> Result<(), String> {
     }
     let shm = path.join("shm");
     folder(&shm)?;
-    let private = MountFlags::NOSUID | MountFlags::NODEV;
-    tmpfs(&shm, SHM_MIB, 0o1777, private)?;
-    super::mounts::remount(
-        path,
-        MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NOEXEC,
+    // Devices are written to all the same: it is their names and modes that cannot be changed.
+    let fixed = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NOEXEC;
+    restrict_all(path, DEVICES, fixed)?;
+    tmpfs(
+        &shm,
+        SHM_MIB,
+        0o1777,
+        MountFlags::NOSUID | MountFlags::NODEV,
     )
 }
 
@@ -181,7 +187,8 @@ pub(super) fn bind_order(root: &Path, order: &Bind) -> Result<(), String> {
     if let Some(parent) = target.parent() {
         folder(parent)?;
     }
-    bind_file(&order.source, &target, flags)
+    bind_file(&order.source, &target)?;
+    restrict(&target, flags)
 }
 
 /// Leaves the old tree behind.

@@ -11,15 +11,14 @@ use std::io::Write;
 
 use rustix::process::{getegid, geteuid};
 use rustix::thread::UnshareFlags;
-use serde::{Deserialize, Serialize};
 
 use super::{loopback, observed, sys, users};
 
 /// What this machine shares with everybody.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug)]
 pub(crate) struct Outside {
     /// The number of each namespace, by its name below `/proc/self/ns`.
-    pub(crate) namespaces: BTreeMap<String, u64>,
+    pub(crate) namespaces: BTreeMap<&'static str, u64>,
     /// Whether the shim is root only in a user namespace of its own.
     pub(crate) rootless: bool,
 }

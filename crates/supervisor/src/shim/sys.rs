@@ -1,9 +1,13 @@
-//! System calls that rustix has no safe form of. All `unsafe` of this crate is here.
+//! System calls that rustix has no safe form of. With `spawn` and the attacks' own, all `unsafe` of this crate.
 
+use std::ffi::CString;
 use std::io;
-use std::mem::{MaybeUninit, size_of};
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::mem::{MaybeUninit, size_of, size_of_val};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
+use rustix::mount::MountFlags;
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 /// Signals as something that can be polled.
@@ -125,17 +129,36 @@ pub(crate) fn unshare(flags: UnshareFlags) -> io::Result<()> {
     Ok(unsafe { unshare_unsafe(flags) }?)
 }
 
-/// Lets no descriptor through an execution but the first three: whoever started the supervisor may have left some
-/// open, and a folder that is open is a way out of every root.
-#[expect(unsafe_code, reason = "close_range has no safe form")]
-pub(crate) fn close_on_exec() -> io::Result<()> {
-    // SAFETY: no descriptor is closed here, only marked, so nobody's is taken away while it is in use.
+/// Which mounts are meant by a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    One,
+    /// With every mount below it.
+    All,
+}
+
+/// Adds flags to the mount at `path`, of those that say what cannot be done there.
+#[expect(unsafe_code, reason = "mount_setattr has no safe form")]
+pub(crate) fn restrict_mount(path: &Path, flags: MountFlags, reach: Reach) -> io::Result<()> {
+    const RECURSIVE: i32 = 0x8000;
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let which = match reach {
+        Reach::One => 0,
+        Reach::All => RECURSIVE,
+    };
+    // `struct mount_attr`: what to set, what to clear, propagation, a user namespace. The four flags have the numbers
+    // that mount(2) gives them.
+    let attributes = [u64::from(flags.bits()), 0, 0, 0];
+    // SAFETY: the path ends with a zero, the structure is four numbers of 64 bits and its size is given; the kernel
+    // keeps neither.
     let done = unsafe {
         libc::syscall(
-            libc::SYS_close_range,
-            3_u32,
-            u32::MAX,
-            libc::CLOSE_RANGE_CLOEXEC,
+            libc::SYS_mount_setattr,
+            libc::AT_FDCWD,
+            path.as_ptr(),
+            which,
+            attributes.as_ptr(),
+            size_of_val(&attributes),
         )
     };
     if done == 0 {
@@ -145,23 +168,39 @@ pub(crate) fn close_on_exec() -> io::Result<()> {
     }
 }
 
-/// Which of the two a process is after [`fork`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Forked {
-    Child,
-    /// With the child's number.
-    Parent(u32),
+/// Closes every descriptor but the first three and `kept`. For the inside of a [`fork`] only: whoever started the
+/// supervisor may have left some open, and a folder that is open is a way out of every root.
+#[expect(unsafe_code, reason = "close_range has no safe form")]
+pub(crate) fn close_all_but(kept: BorrowedFd<'_>) -> io::Result<()> {
+    let kept = u32::try_from(kept.as_raw_fd()).unwrap_or(u32::MAX);
+    let ranges = [
+        (3, kept.saturating_sub(1)),
+        (kept.saturating_add(1), u32::MAX),
+    ];
+    for (first, last) in ranges.into_iter().filter(|(first, last)| first <= last) {
+        // SAFETY: the owners of these descriptors belong to the other half of the fork: `fork` never lets this half
+        // return to them, so none of them uses its number again.
+        let done = unsafe { libc::syscall(libc::SYS_close_range, first, last, 0_u32) };
+        if done != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
 }
 
-/// Doubles this process.
+/// Doubles this process. The child does `child` and ends with the code that it returns; its number is returned here.
 #[expect(unsafe_code, reason = "fork has no safe form")]
-pub(crate) fn fork() -> io::Result<Forked> {
-    // SAFETY: fork is unsafe where other threads hold locks that the child then never gets. The second stage, which
-    // alone calls this, has never started a thread.
+#[expect(
+    clippy::exit,
+    reason = "the child must not return into what its parent does"
+)]
+pub(crate) fn fork(child: impl FnOnce() -> u8) -> io::Result<u32> {
+    // SAFETY: fork is unsafe where other threads hold locks that the child then never gets. Shims, keepers and what
+    // they fork, who alone call this, never start a thread.
     let pid = unsafe { libc::fork() };
     match u32::try_from(pid) {
-        Ok(0) => Ok(Forked::Child),
-        Ok(pid) => Ok(Forked::Parent(pid)),
+        Ok(0) => std::process::exit(i32::from(child())),
+        Ok(pid) => Ok(pid),
         Err(_) => Err(io::Error::last_os_error()),
     }
 }

@@ -23,7 +23,7 @@ use rustix::process::{Signal, set_child_subreaper, setsid};
 
 use super::child::Child;
 use super::containment::Containment;
-use super::handoff::{Entered, Handoff, Run, Tie};
+use super::handoff::{Entered, Run, Tie};
 use super::keep::keep;
 use super::launch::launch;
 use super::output::{Flow, Output, Source};
@@ -132,7 +132,7 @@ impl Warden {
         ])
         .map_err(text)?;
         let name = socket_name(spec.order.kind);
-        let listener = unix::bind(&dir, name).map_err(text)?;
+        let listener = unix::bind_in(&handle, name).map_err(text)?;
         listener.set_nonblocking(true).map_err(text)?;
         let door = door::open(&spec)?;
         let record = ShimRecord {
@@ -210,20 +210,20 @@ impl Warden {
                 relay.open(&self.spec.order)?;
             }
         }
+        if self.containment.is_none() {
+            self.oom_before = memory::oom_kills();
+        }
         let containment = self.containment.as_ref();
-        let handoff = Handoff::Run(Box::new(Run {
-            order: self.spec.order.clone(),
-            ports: self.spec.ports.clone(),
-            secrets: self.secrets.clone(),
-            token: self.spec.token.clone(),
-            mount_point: self.mount_point.clone(),
+        let launched = launch(&Run {
+            order: &self.spec.order,
+            ports: &self.spec.ports,
+            secrets: &self.secrets,
+            token: &self.spec.token,
+            mount_point: &self.mount_point,
             entered: if keeper { Entered::Yes } else { Entered::No },
             tie: if keeper { Tie::Survives } else { Tie::Dies },
-            outside: containment.map(Containment::outside),
-        }));
-        self.oom_before = memory::oom_kills();
-        let admit = |pid| containment.map_or(Ok(()), |containment| containment.admit(pid));
-        let launched = launch(&handoff, admit)?;
+            containment,
+        })?;
         let applied = launched.applied.clone();
         let applied = match containment {
             Some(containment) => containment.complete(applied),
@@ -236,7 +236,7 @@ impl Warden {
         child.sources.extend(voice.and_then(source));
         self.record.program = Some(Program {
             process: child.process,
-            init: contained.then(|| ProcessId::of(child.top).ok()).flatten(),
+            init: contained.then_some(child.top),
             since_ms: unix_ms(SystemTime::now()),
             mount_ns: applied.mount_ns,
             class: applied.class,
@@ -279,7 +279,7 @@ impl Warden {
                 self.used.0.max(reaped.max_rss_bytes),
                 self.used.1 + reaped.cpu_ms,
             );
-            let ours = self.child.as_ref().map(|child| child.top);
+            let ours = self.child.as_ref().map(|child| child.top.pid);
             if ours == Some(reaped.pid) {
                 self.program_ended(reaped);
             }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layer of every crate. A crate may depend on lower layers, and on nothing else of ours.
-const LAYERS: [(&str, u8); 17] = [
+const LAYERS: [(&str, u8); 18] = [
     ("stdx", 0),
     ("tidy", 0),
     ("diag", 1),
@@ -19,6 +19,7 @@ const LAYERS: [(&str, u8); 17] = [
     ("static-server", 4),
     ("supervisor", 4),
     ("deploy", 5),
+    ("shim", 5),
     ("local", 6),
     ("experiments", 7),
     ("web", 7),

@@ -7,7 +7,6 @@ use plimsoll_stdx::clock::unix_ms;
 use plimsoll_stdx::process::{self, ProcessId};
 use rustix::process::Signal;
 
-use super::super::containment::Containment;
 use super::super::keep::keep;
 use super::super::relay::Relay;
 use super::super::sys::reap;
@@ -71,8 +70,10 @@ impl Warden {
         self.relay.take().into_iter().for_each(Relay::end);
         self.tidy();
         self.remove_secrets();
-        group::remove(&self.spec.token);
-        self.containment.iter().for_each(Containment::remove);
+        match &self.containment {
+            Some(containment) => containment.remove(),
+            None => group::remove(&self.spec.token),
+        }
         let exit = ExitRecord {
             instance: self.spec.instance(),
             reason: self.end.take().unwrap_or(ExitReason::Unknown),

@@ -1,0 +1,98 @@
+//! The program that shims and keepers are.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
+use rustix::io::Errno;
+
+/// A program that calls [`crate::dispatch::dispatch`].
+#[derive(Debug, Clone)]
+pub struct Tool {
+    path: PathBuf,
+    /// What the path leads to, where that is no file.
+    _memory: Option<Arc<OwnedFd>>,
+}
+
+impl Tool {
+    /// The program in the file at `path`.
+    pub fn at(path: PathBuf) -> Self {
+        Self {
+            path,
+            _memory: None,
+        }
+    }
+
+    /// This very program, also when its file has been replaced meanwhile.
+    pub fn own() -> Self {
+        Self::at(PathBuf::from("/proc/self/exe"))
+    }
+
+    /// `program`, in memory that nobody can change any more. Where this machine executes nothing from there, it is
+    /// [`Self::own`], which must be able to do the same.
+    pub fn in_memory(program: &[u8]) -> Self {
+        memory(program)
+            .ok()
+            .filter(Self::starts)
+            .unwrap_or_else(Self::own)
+    }
+
+    /// Where it is executed from; in a child of this process too.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether this machine executes it. Without a verb it does nothing.
+    fn starts(&self) -> bool {
+        let mut command = Command::new(&self.path);
+        let quiet = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        quiet.status().is_ok_and(|status| status.code().is_some())
+    }
+}
+
+fn memory(program: &[u8]) -> io::Result<Tool> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let handle = match memfd_create(c"plimsoll-shim", flags | MemfdFlags::EXEC) {
+        // Linux before 6.3 has no word for it, and no other kind.
+        Err(Errno::INVAL) => memfd_create(c"plimsoll-shim", flags)?,
+        made => made?,
+    };
+    let mut file = File::from(handle);
+    file.write_all(program)?;
+    let all = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
+    fcntl_add_seals(&file, all)?;
+    Ok(Tool {
+        path: PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())),
+        _memory: Some(Arc::new(file.into())),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_in_memory_is_executed_and_cannot_be_changed() {
+        let program = std::fs::read("/bin/true").unwrap();
+        let tool = memory(&program).unwrap();
+        assert!(tool.starts());
+        assert!(Command::new(tool.path()).status().unwrap().success());
+        let opened = std::fs::OpenOptions::new().write(true).open(tool.path());
+        // Root may open it, and nobody may write.
+        assert!(opened.is_err() || opened.unwrap().write_all(b"#").is_err());
+        assert_eq!(std::fs::read(tool.path()).unwrap(), program);
+    }
+
+    #[test]
+    fn what_is_no_program_is_not_used() {
+        let tool = Tool::in_memory(b"no program");
+        assert_eq!(tool.path(), Path::new("/proc/self/exe"));
+    }
+}
