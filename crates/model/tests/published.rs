@@ -34,6 +34,16 @@ mod tests {
     }
 
     #[test]
+    fn the_file_of_the_guide_to_connections_is_accepted() {
+        let guide = std::fs::read_to_string(page("../guide/connections.md")).unwrap();
+        let file = guide.split("```toml\n").nth(1).unwrap();
+        let file = file.split("```").next().unwrap();
+        let head = "plimsoll = 1\n[app]\nname = \"shop\"\nowner = \"shop@example.com\"\n";
+        let parsed = plimsoll_model::parse("plimsoll.toml", &format!("{head}{file}"), None);
+        assert!(parsed.app.is_some(), "{:?}", parsed.findings);
+    }
+
+    #[test]
     fn the_reference_page_is_that_of_the_grammar() {
         ensure_current("plimsoll-toml.md", &plimsoll_model::reference());
     }

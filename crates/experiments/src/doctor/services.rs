@@ -35,7 +35,8 @@ struct Listeners {
 }
 
 impl Services {
-    /// Listens twice on loopback, on the address by which other machines would reach this one, and on an abstract socket.
+    /// Listens twice on loopback, on the address by which other machines would reach this one, and on an abstract
+    /// socket.
     pub(super) fn start(abstract_name: &str) -> io::Result<Self> {
         let loopback = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = loopback.local_addr()?;

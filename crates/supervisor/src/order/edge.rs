@@ -1,6 +1,7 @@
 //! The ways out of a network of its own: which addresses there are inside, and what answers at each.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -22,6 +23,15 @@ pub struct Edge {
     pub port: u16,
     /// What answers.
     pub to: Towards,
+}
+
+impl fmt::Display for Edge {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            return write!(formatter, "[{}]:{}", self.host, self.port);
+        }
+        write!(formatter, "{}:{}", self.host, self.port)
+    }
 }
 
 /// What is behind an edge, as this machine sees it.
@@ -77,8 +87,7 @@ pub(crate) fn check(edges: &[Edge]) -> Result<(), String> {
         }
         let place = (edge.host.to_ascii_lowercase(), edge.port);
         if seen.insert(place, &edge.to).is_some() {
-            let (host, port) = (&edge.host, edge.port);
-            return Err(format!("there are two edges to {host}:{port}"));
+            return Err(format!("there are two edges to {edge}"));
         }
     }
     Ok(())

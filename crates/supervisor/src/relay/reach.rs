@@ -65,7 +65,7 @@ impl Way {
                 port,
             } => To::Service(Replicas::new(folder(doors)?, service, port)),
         };
-        let place = format!("{}:{}", edge.host, edge.port);
+        let place = edge.to_string();
         Ok(Self { place, to })
     }
 

@@ -82,6 +82,12 @@ impl Relay {
         }
     }
 
+    /// What it makes of the network, in words.
+    pub(super) fn control(order: &Order) -> String {
+        let places: Vec<String> = order.edges.iter().map(ToString::to_string).collect();
+        format!("connections to {} only", places.join(", "))
+    }
+
     /// What it says, once.
     pub(super) fn voice(&mut self) -> Option<PipeReader> {
         self.voice.take()

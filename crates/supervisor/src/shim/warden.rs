@@ -225,10 +225,12 @@ impl Warden {
             containment,
         })?;
         let applied = launched.applied.clone();
-        let applied = match containment {
+        let mut applied = match containment {
             Some(containment) => containment.complete(applied),
             None => applied,
         };
+        let edges = self.relay.iter().map(|_| Relay::control(&self.spec.order));
+        applied.controls.extend(edges);
         let contained = containment.is_some();
         let mut child = Child::new(launched)?;
         let voice = self.relay.as_mut().and_then(Relay::voice);

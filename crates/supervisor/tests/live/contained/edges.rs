@@ -169,6 +169,13 @@ async fn what_is_declared_is_reached_and_nothing_else_that_a_plain_program_reach
         status.class,
         Some(plimsoll_supervisor::IsolationClass::Contained)
     );
+    let said = "connections to api.example.com:443, api.example.com:80, db:443, localhost:";
+    assert!(
+        status
+            .controls
+            .iter()
+            .any(|control| control.starts_with(said))
+    );
     let held = &status.ports["http"];
     for (host, port, answer) in [
         ("api.example.com", 443, "declared"),

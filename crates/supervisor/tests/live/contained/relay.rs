@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::edges::*;
 use super::*;
+use plimsoll_supervisor::order::Towards;
 use rustix::process::Signal;
 
 /// Somebody behind a Unix socket who can be killed.
@@ -118,6 +119,64 @@ async fn a_program_that_never_reads_holds_up_nobody_and_little_is_kept_for_it() 
     let hello = somebody_who_says("hello");
     let status = ready(&supervisor, bridge("web", vec![edge("far", 1, tcp(hello))])).await;
     assert_eq!(says(&status.ports["http"], "far", 1).await, "hello");
+    supervisor.stop_all().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_name_that_nobody_knows_is_said_in_the_log_and_holds_up_nobody() {
+    if !possible() {
+        return;
+    }
+    let env = Env::new();
+    let (supervisor, _) = env.open().await;
+    let unknown = Towards::Tcp {
+        host: "nowhere.invalid".into(),
+        port: 80,
+    };
+    let edges = vec![
+        edge("nowhere.invalid", 80, unknown),
+        edge("far", 1, tcp(somebody_who_says("hello"))),
+    ];
+    let status = ready(&supervisor, bridge("web", edges)).await;
+    let inside = &status.ports["http"];
+    let mut waiting = from_inside(inside, "nowhere.invalid", 80).await.unwrap();
+    assert_eq!(says(inside, "far", 1).await, "hello");
+    assert_eq!(line(&mut waiting), "");
+    word(&status, "plimsoll: cannot reach nowhere.invalid:80");
+    supervisor.stop_all().await.unwrap();
+}
+
+#[tokio::test]
+async fn more_connections_than_an_edge_has_wait_and_other_edges_go_on() {
+    const OF_ONE_EDGE: usize = 256;
+    if !possible() {
+        return;
+    }
+    let env = Env::new();
+    let (supervisor, _) = env.open().await;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let edges = vec![
+        edge("far", 1, tcp(port)),
+        edge("other", 1, tcp(somebody_who_says("hello"))),
+    ];
+    let status = ready(&supervisor, bridge("web", edges)).await;
+    let inside = &status.ports["http"];
+    let mut held = Vec::new();
+    for _ in 0..OF_ONE_EDGE + 8 {
+        held.push(from_inside(inside, "far", 1).await.unwrap());
+    }
+    let mut accepted = Vec::new();
+    until("as many as an edge has", || {
+        accepted.extend(listener.accept());
+        (accepted.len() == OF_ONE_EDGE).then_some(())
+    });
+    assert_eq!(says(inside, "other", 1).await, "hello");
+    assert!(listener.accept().is_err(), "the others wait");
+    // The first that came was the first that was accepted. With both its ends closed there is room for another.
+    drop((held.remove(0), accepted.remove(0)));
+    until("the next", || listener.accept().ok());
     supervisor.stop_all().await.unwrap();
 }
 

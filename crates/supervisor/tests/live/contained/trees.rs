@@ -43,6 +43,7 @@ async fn look_into(folders: &[&str]) {
         "/run/needs/db",
         "/root",
         "/var/scratch",
+        "/run/scratch",
     ] {
         order.command.push(inside.into());
     }
@@ -62,7 +63,9 @@ async fn look_into(folders: &[&str]) {
             writable,
         });
     }
-    order.writable.insert("/var/scratch".into(), 1 << 20);
+    for scratch in ["/var/scratch", "/run/scratch"] {
+        order.writable.insert(scratch.into(), 1 << 20);
+    }
     order.edges = vec![edge("db", 5432, tcp(1))];
     order.relay = Some(relay_user());
     env.secrets.files.insert("key".into(), "s3cret".into());
@@ -84,6 +87,7 @@ async fn look_into(folders: &[&str]) {
     assert!(line("/etc/hosts").contains("127.0.0.2 db"));
     assert!(line("/tmp").ends_with("write=true"));
     assert!(line("/var/scratch").ends_with("write=true"));
+    assert!(line("/run/scratch").ends_with("write=true"));
     assert!(line("/volume").ends_with("write=true"));
     assert!(line("/outside").contains("seen=true"));
     assert!(line("/run/secrets/key").contains("read=Some(\"s3cret\")"));
