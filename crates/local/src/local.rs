@@ -337,7 +337,10 @@ impl Local {
         if stopped {
             self.shut_down(&mut client, sink)?;
         }
-        if let Err(error) = images::prune(&self.state, &self.env) {
+        // After a change that was undone, somebody is about to try again.
+        if !matches!(ending, Ending::Undone { .. })
+            && let Err(error) = images::prune(&self.state, &self.env)
+        {
             // What is in force is in force; the next change tries again.
             sink(Event::Warning {
                 message: crate::error::chain(&error),
