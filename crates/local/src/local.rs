@@ -246,8 +246,18 @@ impl Local {
             Data::Keep => Ok(()),
             Data::Delete => {
                 crate::unattended::delete_data(&self.env)?;
-                images::prune(&self.state, &self.env)
+                self.prune(sink);
+                Ok(())
             }
+        }
+    }
+
+    /// Removes unpacked images that nothing needs. What was done is done; the next change tries again.
+    fn prune(&self, sink: &mut Sink<'_>) {
+        if let Err(error) = images::prune(&self.state, &self.env) {
+            sink(Event::Warning {
+                message: crate::error::chain(&error),
+            });
         }
     }
 
@@ -338,13 +348,8 @@ impl Local {
             self.shut_down(&mut client, sink)?;
         }
         // After a change that was undone, somebody is about to try again.
-        if !matches!(ending, Ending::Undone { .. })
-            && let Err(error) = images::prune(&self.state, &self.env)
-        {
-            // What is in force is in force; the next change tries again.
-            sink(Event::Warning {
-                message: crate::error::chain(&error),
-            });
+        if !matches!(ending, Ending::Undone { .. }) {
+            self.prune(sink);
         }
         Ok(Outcome {
             stopped,
