@@ -6,9 +6,8 @@
 //! Reading order, for artefacts: [`recipe`] (how a service is built), [`build`] (running a recipe), [`cargo`],
 //! [`tree`] (what an artefact holds, and its digest), [`store`] (where artefacts are kept), [`precompress`] (siblings
 //! of static files). For images: [`oci`] (images as values and as a folder), [`layer`], [`service`] (from an artefact
-//! to a plan), [`program`] (what runs alone), [`assemble`] (from a plan to an image), [`package`] and [`sbom`] (what it is made of), [`archive`],
-//! [`diff`], [`registry`] (push and pull), [`unpack`]
-//! (an image as the root of a replica).
+//! to a plan), [`program`] (what runs alone), [`assemble`] (from a plan to an image), [`package`] and [`sbom`] (what it
+//! is made of), [`archive`], [`diff`], [`registry`] (push and pull), [`unpack`] (an image as the root of a replica).
 
 pub mod archive;
 pub mod assemble;

@@ -246,8 +246,18 @@ impl Local {
             Data::Keep => Ok(()),
             Data::Delete => {
                 crate::unattended::delete_data(&self.env)?;
-                images::prune(&self.state, &self.env)
+                self.prune(sink);
+                Ok(())
             }
+        }
+    }
+
+    /// Removes unpacked images that nothing needs. What was done is done; the next change tries again.
+    fn prune(&self, sink: &mut Sink<'_>) {
+        if let Err(error) = images::prune(&self.state, &self.env) {
+            sink(Event::Warning {
+                message: crate::error::chain(&error),
+            });
         }
     }
 
@@ -337,11 +347,9 @@ impl Local {
         if stopped {
             self.shut_down(&mut client, sink)?;
         }
-        if let Err(error) = images::prune(&self.state, &self.env) {
-            // What is in force is in force; the next change tries again.
-            sink(Event::Warning {
-                message: crate::error::chain(&error),
-            });
+        // After a change that was undone, somebody is about to try again.
+        if !matches!(ending, Ending::Undone { .. }) {
+            self.prune(sink);
         }
         Ok(Outcome {
             stopped,

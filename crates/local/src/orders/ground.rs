@@ -1,12 +1,14 @@
 //! What a process of a service stands on: the service's image, or its artefact among this machine's programs.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use plimsoll_bundle::Digest;
 use plimsoll_bundle::local::{ImageSpec, ProgramSpec};
 use plimsoll_supervisor::order::{Bind, ImageRoot, Isolation, Order, Root, StopSignal};
 
 use super::layout::Layout;
+use super::program::PATH;
 use super::{inside, uids};
 use crate::LocalError;
 
@@ -24,7 +26,7 @@ pub(super) enum Ground<'a> {
 }
 
 impl<'a> Ground<'a> {
-    /// The ground of `command`, a program of `service`. It is the image where there is one, unless the machine or the
+    /// The ground of `command`, a program of `service`; a bare name is looked for where programs are. It is the image where there is one, unless the machine or the
     /// service's network does not let the process be contained: then it is the artefact, where there is one.
     ///
     /// A program that our own image does not hold is one of this machine (`sh` in a job, say). An image that stands on
@@ -43,7 +45,7 @@ impl<'a> Ground<'a> {
         let is_whole = |spec: &ImageSpec| spec.base.is_some() || program.artefact.is_none();
         if let Some((spec, root)) = image {
             let path = program.env.get("PATH").or_else(|| spec.env.get("PATH"));
-            let path = path.map_or(super::program::PATH, String::as_str);
+            let path = path.map_or(PATH, String::as_str);
             let name = command.first().map_or("", String::as_str);
             if let Some(program) = inside::program(&root.rootfs, name, (path, &spec.workdir)) {
                 return Ok(Self::Image {
@@ -102,6 +104,12 @@ impl<'a> Ground<'a> {
             }
             Self::Artefact(artefact) => {
                 order.command = layout.command(&order.command, artefact);
+                if let Some(first) = order.command.first_mut()
+                    && !first.contains('/')
+                    && let Some(found) = inside::program(Path::new("/"), first, (PATH, "/"))
+                {
+                    *first = found;
+                }
                 order.workdir = layout.workdir(artefact);
                 order.user = layout.user(uids::app());
                 (order.root, order.isolation) = if is_closed {

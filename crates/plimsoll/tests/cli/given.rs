@@ -152,6 +152,51 @@ fn an_app_on_a_base_image_runs_with_what_the_base_has() {
 }
 
 #[test]
+fn a_static_program_needs_no_base_and_its_volume_has_a_folder_in_its_image() {
+    let (maker, _) = theirs();
+    let app = App::new(
+        "build = { command = [\"true\"], out = \"out\" }\nrun = [\"/app/server\", \"--root\", \"/app\"]\n\
+         volume = { data = { mount = \"/var/lib/shop\", size = \"1Mi\" } }",
+    );
+    app.folder.write("out/index.html", "ours");
+    let server = maker.app().join(".plimsoll/cache/static-server");
+    fs::copy(server, app.folder.app().join("out/server")).unwrap();
+    if !can_contain() {
+        return;
+    }
+    let up = app.up().ends_with(0);
+    assert!(up.stderr.contains("image of api"), "{up:?}");
+    assert_eq!(app.get(), "ours");
+    let status = app.folder.run(&["status", "--format", "json"]).json();
+    let digest = status["images"][0]["digest"].as_str().unwrap();
+    let hex = digest.strip_prefix("sha256:").unwrap();
+    let unpacked = app.folder.app().join(".plimsoll/rootfs").join(hex);
+    assert!(unpacked.join("var/lib/shop").is_dir());
+
+    let again = app.up().ends_with(0);
+    assert!(!again.stderr.contains("image of api"), "{again:?}");
+}
+
+#[test]
+fn a_program_of_this_machine_has_no_image_and_is_told_so() {
+    if !crate::folder::has("python3") {
+        return;
+    }
+    let app = App::new(
+        "build = { command = [\"true\"], out = \"out\" }\nrun = [\"python3\", \"/app/serve.py\"]",
+    );
+    let serve = "import http.server, os\nos.chdir('/app')\nhttp.server.HTTPServer(('127.0.0.1', \
+        int(os.environ['PORT'])), http.server.SimpleHTTPRequestHandler).serve_forever()\n";
+    app.folder.write("out/serve.py", serve);
+    app.folder.write("out/index.html", "by python");
+    let up = app.up().ends_with(0);
+    assert!(up.stderr.contains("names no base image"), "{up:?}");
+    assert_eq!(app.get(), "by python");
+    let status = app.folder.run(&["status", "--format", "json"]).json();
+    assert_eq!(status["images"].as_array().unwrap().len(), 0, "{status}");
+}
+
+#[test]
 fn damage_in_the_layout_and_in_the_unpacked_image_is_mended_by_the_next_up() {
     if !can_contain() {
         return;
