@@ -19,6 +19,12 @@ pub(super) fn keep(path: &Path, format: Format, body: &impl Serialize) -> Result
     std::fs::rename(&fresh, path).map_err(|error| unwritten(path, &error))
 }
 
+/// Writes a document where there is none: until it is whole it cannot be read, which is taken for none.
+pub(super) fn begin(path: &Path, format: Format, body: &impl Serialize) -> Result<(), String> {
+    let bytes = state::encode(format, body).map_err(|error| error.to_string())?;
+    put(path, &bytes, PRIVATE_FILE)
+}
+
 /// Writes a file that nobody reads yet.
 pub(super) fn put(path: &Path, bytes: &[u8], mode: u32) -> Result<(), String> {
     let written = OpenOptions::new()

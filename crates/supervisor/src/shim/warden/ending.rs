@@ -7,7 +7,7 @@ use plimsoll_stdx::clock::unix_ms;
 use plimsoll_stdx::process::{self, ProcessId};
 use rustix::process::Signal;
 
-use super::super::keep::keep;
+use super::super::keep::begin;
 use super::super::sys::reap;
 use super::super::{door, group};
 use super::{Warden, WardenError};
@@ -80,7 +80,7 @@ impl Warden {
             killed_descendants: self.killed_descendants,
             lost_lines: self.output.lost,
         };
-        let saved = keep(&self.dir.join(EXIT_FILE), EXIT_FORMAT, &exit);
+        let saved = begin(&self.dir.join(EXIT_FILE), EXIT_FORMAT, &exit);
         door::close(&self.spec);
         // A socket that is left is replaced by the next start.
         let _ = std::fs::remove_file(self.dir.join(socket_name(self.spec.order.kind)));
