@@ -8,6 +8,7 @@
 //! image diff STATE NAME NAME
 //! ```
 
+use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -145,9 +146,8 @@ fn pack(state: &Path, program: &Path, compression: Compression) -> Result<()> {
     };
     let mut plan = service::cargo("packed", platform()?, artefact, "program")?;
     // With all its papers, as a build makes them.
-    let bytes = std::fs::read(program)?;
-    if let Some(list) = elf::section(&bytes, deps::SECTION)? {
-        plan.packages = deps::decode(list)?;
+    if let Some(list) = elf::section(&mut File::open(program)?, deps::SECTION)? {
+        plan.packages = deps::decode(&list)?;
         plan.provenance = Some(Provenance::default());
     }
     write(

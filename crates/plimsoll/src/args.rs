@@ -117,7 +117,7 @@ pub(crate) struct BuildArgs {
 /// How layers are compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Compress {
-    /// zstd, level 3.
+    /// zstd, level 2.
     Fast,
     /// zstd, level 19: a fifth smaller, seventy times the work.
     Small,

@@ -1,20 +1,18 @@
 //! Running Cargo.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
-
-use plimsoll_stdx::fs::{read_bounded, write_atomic_mode};
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use super::elf;
 use super::metadata::Metadata;
 use super::target::Target;
 use crate::build::{Built, Watch, copy, finish};
+use crate::package::Package;
 use crate::recipe::CargoRecipe;
 use crate::tool::{self, For, Stream};
 use crate::{ArtefactStore, BuildError};
-
-/// A program with all its debug information; larger ones do not fit a layer either.
-const MAX_PROGRAM: u64 = 4 << 30;
 
 /// Compiles `recipe` for `target` and keeps the program, with the list of its crates inside, beside its files.
 pub(crate) fn compile(
@@ -48,19 +46,24 @@ pub(crate) fn compile(
     })?;
     let staging = store.stage()?;
     let packages = metadata.packages(&recipe.package);
-    let program = read_bounded(&executable, MAX_PROGRAM)?;
-    let whole = super::deps::encode(&packages)
-        .map_err(std::io::Error::other)
-        .and_then(|list| {
-            elf::with_section(&program, super::deps::SECTION, &list).map_err(std::io::Error::other)
-        })
-        .map_err(BuildError::io("put the list of crates into", &executable))?;
-    write_atomic_mode(&staging.path().join(bin), &whole, 0o755)?;
+    let program = staging.path().join(bin);
+    copy(&executable, &program)?;
+    list_crates(&program, &packages).map_err(BuildError::io(
+        "put the list of crates into a copy of",
+        &executable,
+    ))?;
     for (inside, source) in &recipe.files {
         copy(source, &staging.path().join(inside))?;
     }
     let built = finish(&staging, store)?;
     Ok(Built { packages, ..built })
+}
+
+/// Puts the list of crates into the program, where scanners look for it.
+fn list_crates(program: &Path, packages: &[Package]) -> io::Result<()> {
+    let list = super::deps::encode(packages).map_err(io::Error::other)?;
+    let mut file = File::options().read(true).write(true).open(program)?;
+    elf::add_section(&mut file, super::deps::SECTION, &list).map_err(io::Error::other)
 }
 
 fn command(recipe: &CargoRecipe, target: &Target) -> Vec<String> {

@@ -156,9 +156,11 @@ fn program<R: Read>(entry: &mut tar::Entry<'_, R>) -> io::Result<Vec<Package>> {
     }
     entry.read_to_end(&mut bytes)?;
     // A program that others made may be damaged, and so may its list: then it says nothing.
-    let section = elf::section(&bytes, deps::SECTION).ok().flatten();
+    let section = elf::section(&mut io::Cursor::new(bytes), deps::SECTION);
     Ok(section
-        .and_then(|list| deps::decode(list).ok())
+        .ok()
+        .flatten()
+        .and_then(|list| deps::decode(&list).ok())
         .unwrap_or_default())
 }
 

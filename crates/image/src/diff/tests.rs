@@ -180,7 +180,9 @@ fn without_a_bill_debian_and_crate_lists_tell() {
     ];
     let own = std::fs::read(std::env::current_exe().unwrap()).unwrap();
     let list = crate::cargo::deps::encode(&[package("serde", "1.0.0")]).unwrap();
-    let program = crate::cargo::elf::with_section(&own, ".dep-v0", &list).unwrap();
+    let mut program = std::io::Cursor::new(own);
+    crate::cargo::elf::add_section(&mut program, ".dep-v0", &list).unwrap();
+    let program = program.into_inner();
     let mut layer = Layer::new("app", Parents::All);
     for (path, text) in files {
         layer

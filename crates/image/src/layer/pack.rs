@@ -10,7 +10,7 @@ use crate::oci::{BlobWriter, media};
 /// of the encoder; across versions the digests of the plain tars are what stays.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Compression {
-    /// Zstandard, level 3: the size of gzip's best at a sixth of its CPU.
+    /// Zstandard, level 2: of a linked program 5 % more than level 3 leaves, for three fifths of its CPU.
     #[default]
     Fast,
     /// Zstandard, level 19: 15-25 % smaller at 70 times the CPU, for images that are pulled often.
@@ -39,7 +39,7 @@ impl Packer {
     pub(super) fn new(compression: Compression, blob: BlobWriter) -> io::Result<Self> {
         let zstd = |level: i32, blob| zstd::Encoder::new(blob, level).map(Self::Zstd);
         match compression {
-            Compression::Fast => zstd(3, blob),
+            Compression::Fast => zstd(2, blob),
             Compression::Small => zstd(19, blob),
             // flate2 writes no name and no time into the header.
             Compression::Compatible => Ok(Self::Gzip(GzEncoder::new(

@@ -1,7 +1,7 @@
 //! Writing a layer: tar, its digest, compression, the blob's digest and both sizes in one pass.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use plimsoll_bundle::Digest;
@@ -16,6 +16,9 @@ use crate::oci::{Descriptor, Layout};
 
 /// Plain bytes of one layer, at the most: what a build leaves behind may not be larger either.
 const MAX_UNPACKED: u64 = 4 << 30;
+
+/// Read from a source at once: what copies into the tar asks for 8 KiB, a system call each.
+const READ: usize = 256 << 10;
 
 /// A layer that is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -121,7 +124,7 @@ fn append_file<W: Write>(
         Source::Path(from) => {
             let file = SourceFile::open(from)?;
             header.set_size(file.left);
-            tar.append_data(&mut header, path, file)
+            tar.append_data(&mut header, path, BufReader::with_capacity(READ, file))
         }
     }
 }

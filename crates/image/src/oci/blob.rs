@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_bundle::Digest;
 use plimsoll_bundle::digest::Hasher;
-use plimsoll_stdx::fs::sync_dir;
 use plimsoll_stdx::random;
 use rustix::fs::{FlockOperation, flock};
 
@@ -67,7 +66,8 @@ impl BlobWriter {
         self.size
     }
 
-    /// Gives the blob its name; durable when it returns. With `expected`, bytes of another digest are refused and
+    /// Gives the blob its name. Its bytes are durable when it returns, its name when the layout's index next names
+    /// anything: until then nobody can ask for it. With `expected`, bytes of another digest are refused and
     /// leave nothing behind. A blob of that name that is there already is replaced, so that damage heals.
     pub fn finish(mut self, expected: Option<&Digest>) -> Result<(Digest, u64), OciError> {
         let digest = std::mem::take(&mut self.hasher).finish();
@@ -88,7 +88,6 @@ impl BlobWriter {
         let path = self.blobs.join(digest.hex());
         std::fs::rename(&self.temporary, &path).map_err(OciError::io("rename to", &path))?;
         self.is_done = true;
-        sync_dir(&self.blobs)?;
         Ok((digest, self.size))
     }
 }

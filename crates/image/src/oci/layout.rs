@@ -340,6 +340,8 @@ impl Layout {
     }
 
     pub(super) fn write_index(&self, index: &Index) -> Result<(), OciError> {
+        // The names of the blobs first: what is listed is there, whenever the machine stops.
+        sync_dir(&self.blobs())?;
         Ok(write_atomic_mode(
             &self.root.join(INDEX),
             &to_bytes(index)?,

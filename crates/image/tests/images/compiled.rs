@@ -1,5 +1,7 @@
 //! Programs compiled by Cargo: the same bytes from every folder, with the list of their crates inside.
 
+use std::fs::File;
+use std::io::Cursor;
 use std::path::Path;
 use std::process::Command;
 
@@ -115,7 +117,8 @@ fn the_program_is_static_runs_and_shows_neither_folder_nor_user() {
     let status = Command::new(&program).status().unwrap();
     assert_eq!(status.code(), Some(7));
     let bytes = std::fs::read(&program).unwrap();
-    assert_eq!(elf::section(&bytes, ".interp").unwrap(), None, "no loader");
+    let interpreter = elf::section(&mut Cursor::new(&bytes), ".interp");
+    assert_eq!(interpreter.unwrap(), None, "no loader");
     let shows = |text: &str| {
         bytes
             .windows(text.len())
@@ -128,9 +131,9 @@ fn the_program_is_static_runs_and_shows_neither_folder_nor_user() {
 #[test]
 fn the_list_inside_names_what_runs_and_what_builds_and_no_test_helper() {
     let place = Place::new();
-    let bytes = std::fs::read(place.program()).unwrap();
-    let section = elf::section(&bytes, deps::SECTION).unwrap().unwrap();
-    let listed: Vec<(String, Phase)> = deps::decode(section)
+    let mut program = File::open(place.program()).unwrap();
+    let section = elf::section(&mut program, deps::SECTION).unwrap().unwrap();
+    let listed: Vec<(String, Phase)> = deps::decode(&section)
         .unwrap()
         .into_iter()
         .map(|package| (package.name, package.phase))
