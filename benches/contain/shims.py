@@ -1,6 +1,6 @@
 """Orders for a shim without a supervisor, as the benches of this folder give them."""
 
-import hashlib, json, pathlib, struct
+import fcntl, hashlib, json, os, pathlib, struct, subprocess
 
 USER = 2_100_001_001
 MEMORY, PIDS = 64 << 20, 32
@@ -33,7 +33,7 @@ def hierarchies():
         if kind == "cgroup2":
             words = pathlib.Path(mount, "cgroup.controllers").read_text().split()
         controllers = [name for name in wanted if name in words]
-        if controllers:
+        if controllers and controllers != ["cpuacct"]:
             places.append({"version": "1" if kind == "cgroup" else "2", "mount": mount, "controllers": controllers})
     return places
 
@@ -45,6 +45,16 @@ def prepare(place, order, number, group, ports):
     spec = {"format": "plimsoll.spec", "version": 1, "order": order, "generation": number, "ports": ports,
             "token": f"{number:032x}", "group": group, "hierarchies": hierarchies()}
     (place / "spec.json").write_text(json.dumps(spec))
+
+
+def carried(tool):
+    """The shim that `tool` carries, in sealed memory, as its supervisor executes it; the path."""
+    program = subprocess.run([tool, "__shim-program"], check=True, capture_output=True).stdout
+    memory = os.memfd_create("plimsoll-shim", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.write(memory, program)
+    fcntl.fcntl(memory, fcntl.F_ADD_SEALS,
+                fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE)
+    return f"/proc/{os.getpid()}/fd/{memory}"
 
 
 def secrets():

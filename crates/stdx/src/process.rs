@@ -36,6 +36,8 @@ pub struct Stat {
     pub session: u32,
     /// User and system time in clock ticks.
     pub cpu_ticks: u64,
+    /// The same of the children that it has waited for, and of theirs.
+    pub waited_ticks: u64,
     /// Its start in clock ticks since boot.
     pub start_ticks: u64,
     /// Resident memory in pages.
@@ -120,6 +122,7 @@ fn parse(line: &str) -> Option<Stat> {
         parent: small(4)?,
         session: small(6)?,
         cpu_ticks: number(14)? + number(15)?,
+        waited_ticks: number(16)? + number(17)?,
         start_ticks: number(22)?,
         rss_pages: number(24)?,
     })
@@ -196,13 +199,14 @@ mod tests {
 
     #[test]
     fn a_name_with_brackets_and_spaces_does_not_shift_the_fields() {
-        let line = "7 (a) b (c) S 3 7 5 0 -1 4194304 1 2 3 4 50 25 0 0 20 0 1 0 4242 1000 99 18446744073709551615";
+        let line = "7 (a) b (c) S 3 7 5 0 -1 4194304 1 2 3 4 50 25 7 3 20 0 1 0 4242 1000 99 18446744073709551615";
         let stat = parse(line).unwrap();
         assert_eq!((stat.state, stat.parent, stat.session), ('S', 3, 5));
         assert_eq!(
             (stat.cpu_ticks, stat.start_ticks, stat.rss_pages),
             (75, 4242, 99)
         );
+        assert_eq!(stat.waited_ticks, 10);
         assert!(parse("7 (a) S 3").is_none());
         assert!(parse("").is_none());
     }

@@ -38,6 +38,20 @@ pub fn of_tree(root: ProcessId) -> io::Result<Usage> {
     Ok(sum(&Table::read()?, root))
 }
 
+/// CPU time, user and system, in milliseconds, of `root` and its descendants and of those of them that have been waited
+/// for; zero when it is dead. The dead whose parent had asked not to hear of them are missing.
+pub fn cpu_ms_with_the_dead(root: ProcessId) -> io::Result<u64> {
+    if !root.is_alive() {
+        return Ok(0);
+    }
+    let own = process::stat(root.pid)?;
+    let below = Table::read()?.descendants(root.pid);
+    let all = below.iter().map(|(_, stat)| stat).chain([&own]);
+    Ok(ticks_to_ms(
+        all.map(|stat| stat.cpu_ticks + stat.waited_ticks).sum(),
+    ))
+}
+
 fn sum(table: &Table, root: ProcessId) -> Usage {
     let mut usage = Usage::default();
     match process::stat(root.pid) {

@@ -8,7 +8,7 @@ use plimsoll_supervisor::order::Order;
 use plimsoll_supervisor::record::{ExitReason, ExitRecord, Spec};
 use plimsoll_supervisor::runner::{Runner, RunnerError, Running};
 use plimsoll_supervisor::secrets::Secrets;
-use plimsoll_supervisor::{GroupUsage, IsolationClass, ProcessRunner, logs};
+use plimsoll_supervisor::{GroupUsage, Hierarchies, IsolationClass, ProcessRunner, logs};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::outside::{parse, silent};
@@ -107,6 +107,7 @@ impl<'a> Inside<'a> {
             ports: BTreeMap::new(),
             token: format!("{:032x}", u128::from_ne_bytes(random::bytes())),
             group: None,
+            hierarchies: Hierarchies::default(),
         };
         let replicas = self.stage.env().join("replicas");
         plimsoll_stdx::fs::create_dir_private(&replicas)?;

@@ -86,6 +86,8 @@ impl Hierarchies {
                 places.push(place);
             }
         }
+        // One that only counts costs every start as much as one that limits; `usage` has another way to count.
+        places.retain(|place| place.controllers != [Controller::CpuAccount]);
         // Members are found in any of them; one without a limit is worth its folders only where it is the only one.
         if places.iter().any(|place| !place.controllers.is_empty()) {
             places.retain(|place| !place.controllers.is_empty());

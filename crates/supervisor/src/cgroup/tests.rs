@@ -121,6 +121,17 @@ fn controllers_are_found_alone_together_and_in_the_second_version() {
     );
     assert_eq!(dir(Controller::Pids), None);
     assert_eq!(group.dirs.len(), 2);
+    assert!(group.counts_cpu());
+}
+
+#[test]
+fn a_hierarchy_that_only_counts_is_not_used() {
+    let text = "\
+30 29 0:26 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu
+31 29 0:27 / /sys/fs/cgroup/cpuacct rw - cgroup cgroup rw,cpuacct";
+    let group = Hierarchies::parse(text).group("a/b");
+    assert_eq!(group.dirs.len(), 1);
+    assert!(!group.counts_cpu());
 }
 
 #[test]

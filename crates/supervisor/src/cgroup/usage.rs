@@ -15,7 +15,8 @@ pub struct GroupUsage {
     pub anon_bytes: u64,
     /// What is charged without the file pages that could go at once.
     pub working_set_bytes: u64,
-    /// CPU time, user and system, in milliseconds.
+    /// CPU time, user and system, in milliseconds. Where version 1 counts it in a hierarchy of its own, it is that of
+    /// the living and of those that have been waited for.
     pub cpu_ms: u64,
     /// Periods of 100 ms in which the group ran.
     pub periods: u64,
@@ -45,6 +46,13 @@ impl Group {
             usage.processes = number(&dir.join("pids.current")).unwrap_or(0);
         }
         Some(usage)
+    }
+
+    /// Whether the kernel counts CPU for the group.
+    pub(crate) fn counts_cpu(&self) -> bool {
+        let second = self.places.get(&Controller::Cpu);
+        self.places.contains_key(&Controller::CpuAccount)
+            || second.is_some_and(|(version, _)| *version == Version::Two)
     }
 
     /// Processes of the group that the kernel killed for want of memory.

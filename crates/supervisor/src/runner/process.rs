@@ -21,7 +21,7 @@ use rustix::process::{PidfdFlags, Signal, WaitOptions, pidfd_open, waitpid};
 
 use super::ports::{self, Ports};
 use super::{Found, Prepared, Runner, RunnerError, Running, Stats, Tool, leftovers};
-use crate::cgroup::{self, Group, Hierarchies};
+use crate::cgroup::{self, Group, GroupUsage, Hierarchies};
 use crate::dispatch::{KEEPER, SHIM};
 use crate::order::{Isolation, Kind, Limits, Order, Root};
 use crate::protocol::{Request, Response};
@@ -104,6 +104,16 @@ impl ProcessRunner {
 
     fn group(&self, spec: &Spec) -> Option<Group> {
         Some(self.hierarchies().group(spec.group.as_ref()?))
+    }
+
+    fn group_usage(&self, running: &Running) -> Option<GroupUsage> {
+        let group = self.group(&running.spec)?;
+        let mut usage = group.usage()?;
+        let init = running.record.program.as_ref().and_then(|it| it.init);
+        if let (false, Some(init)) = (group.counts_cpu(), init) {
+            usage.cpu_ms = usage::cpu_ms_with_the_dead(init).unwrap_or(0);
+        }
+        Some(usage)
     }
 
     /// Gives back the ports that were taken on this machine.
@@ -308,7 +318,7 @@ impl Runner for ProcessRunner {
         let usages = usage::of_trees(&shims).map_err(io_error("read /proc"))?;
         let stats = running.iter().zip(usages).map(|(running, usage)| Stats {
             usage,
-            group: self.group(&running.spec).and_then(|group| group.usage()),
+            group: self.group_usage(running),
         });
         Ok(stats.collect())
     }

@@ -85,13 +85,15 @@ fn who_is_who(order: &Order) -> Result<(String, String), String> {
     if name.is_empty() || !name.bytes().all(is_plain) {
         return Err(format!("`{name}` is no user name"));
     }
-    let mut passwd = "root:x:0:0:root:/:/usr/sbin/nologin\n".to_owned();
-    let mut group = "root:x:0:\n".to_owned();
+    let mut passwd = vec!["root:x:0:0:root:/:/usr/sbin/nologin\n".to_owned()];
+    let mut group = vec!["root:x:0:\n".to_owned()];
     for (uid, gid) in ids.into_iter().filter(|(uid, _)| *uid != 0) {
-        passwd += &format!("{name}:x:{uid}:{gid}:{name}:/tmp:/usr/sbin/nologin\n");
-        group += &format!("{name}:x:{gid}:\n");
+        passwd.push(format!(
+            "{name}:x:{uid}:{gid}:{name}:/tmp:/usr/sbin/nologin\n"
+        ));
+        group.push(format!("{name}:x:{gid}:\n"));
     }
-    Ok((passwd, group))
+    Ok((passwd.concat(), group.concat()))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), String> {

@@ -3,9 +3,11 @@
 //! `/usr` of this machine read-only, an own small `/etc`, `/proc`, a small `/dev`, a private `/tmp`, a private tmpfs
 //! for secrets, and what the orders bind. Everything else of this machine is not there.
 
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
+use rustix::fs::{CWD, FileType, Mode, chmod, mknodat};
+use rustix::io::Errno;
 use rustix::mount::{
     MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind_recursive, mount_change,
     mount_move, unmount,
@@ -146,10 +148,28 @@ fn proc(path: &Path) -> Result<(), String> {
     mount_bind_recursive("/proc", path).map_err(failed("bind", Path::new("/proc")))
 }
 
+/// Makes the same device as `source`. `false` where we may not, as in a user namespace: there it can only be shown.
+fn device(source: &Path, target: &Path) -> Result<bool, String> {
+    let number = std::fs::metadata(source).map_err(failed("look at", source))?;
+    let all = Mode::from_raw_mode(0o666);
+    match mknodat(CWD, target, FileType::CharacterDevice, all, number.rdev()) {
+        // The mode at creation is cut by the umask.
+        Ok(()) => chmod(target, all).map_err(failed("set the permissions of", target))?,
+        Err(Errno::PERM) => return Ok(false),
+        Err(error) => return Err(failed("create", target)(error)),
+    }
+    Ok(true)
+}
+
 fn dev(path: &Path) -> Result<(), String> {
     bind_itself(path)?;
-    for name in DEVICES {
-        bind_file(&Path::new("/dev").join(name), &path.join(name))?;
+    let mut shown = Vec::new();
+    for &name in DEVICES {
+        let (here, there) = (Path::new("/dev").join(name), path.join(name));
+        if !device(&here, &there)? {
+            bind_file(&here, &there)?;
+            shown.push(name);
+        }
     }
     for (name, target) in [
         ("fd", "/proc/self/fd"),
@@ -164,7 +184,7 @@ fn dev(path: &Path) -> Result<(), String> {
     folder(&shm)?;
     // Devices are written to all the same: it is their names and modes that cannot be changed.
     let fixed = MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NOEXEC;
-    restrict_all(path, DEVICES, fixed)?;
+    restrict_all(path, &shown, fixed)?;
     tmpfs(
         &shm,
         SHM_MIB,

@@ -24,7 +24,7 @@ use rustix::process::{Signal, set_child_subreaper, setsid};
 use super::child::Child;
 use super::containment::Containment;
 use super::handoff::{Entered, Run, Tie};
-use super::keep::keep;
+use super::keep::{Draft, keep};
 use super::launch::launch;
 use super::output::{Flow, Output, Source};
 use super::relay::Relay;
@@ -174,7 +174,15 @@ impl Warden {
 
     /// Starts the program, tells the supervisor, and stays until nothing of it is left.
     pub(crate) fn run(mut self) -> Result<(), WardenError> {
-        self.save_record()?;
+        let path = self.dir.join(SHIM_FILE);
+        let draft = match self.post {
+            Post::Shim => Some(Draft::begin(&path, SHIM_FORMAT, &self.record)?),
+            // That of the keeper before lies there, and is good until there is another.
+            Post::Keeper { .. } => {
+                self.save_record()?;
+                None
+            }
+        };
         if let Err(reason) = self.start() {
             // A keeper could try again, but what fails at the first start fails for the orders' sake.
             self.end = Some(ExitReason::NotStarted {
@@ -183,7 +191,10 @@ impl Warden {
             self.finish()?;
             return Err(reason);
         }
-        self.save_record()?;
+        match draft {
+            Some(draft) => draft.amend(&self.record)?,
+            None => self.save_record()?,
+        }
         let started = Started::Running(Box::new(self.record.clone()));
         // A supervisor that died meanwhile will adopt us; we go on without the word.
         say(&started);

@@ -7,13 +7,13 @@ use plimsoll_stdx::clock::unix_ms;
 use plimsoll_stdx::process::{self, ProcessId};
 use rustix::process::Signal;
 
-use super::super::keep::keep;
+use super::super::keep::Draft;
 use super::super::relay::Relay;
 use super::super::sys::reap;
 use super::super::{door, group};
-use super::{Warden, WardenError};
+use super::{Post, Warden, WardenError};
 use crate::order::Root;
-use crate::record::{EXIT_FILE, EXIT_FORMAT, ExitReason, ExitRecord, socket_name};
+use crate::record::{EXIT_FILE, EXIT_FORMAT, ExitReason, ExitRecord, KEEPER_SOCKET};
 
 /// How long descendants may take to die of SIGKILL, and their output to arrive.
 const TIDY_WITHIN: Duration = Duration::from_secs(5);
@@ -83,11 +83,13 @@ impl Warden {
             killed_descendants: self.killed_descendants,
             lost_lines: self.output.lost,
         };
-        let saved = keep(&self.dir.join(EXIT_FILE), EXIT_FORMAT, &exit);
+        let saved = Draft::begin(&self.dir.join(EXIT_FILE), EXIT_FORMAT, &exit);
         door::close(&self.spec);
-        // A socket that is left is replaced by the next start.
-        let _ = std::fs::remove_file(self.dir.join(socket_name(self.spec.order.kind)));
-        saved
+        if matches!(self.post, Post::Keeper { .. }) {
+            // That of a shim goes with the folder of its start.
+            let _ = std::fs::remove_file(self.dir.join(KEEPER_SOCKET));
+        }
+        saved.map(drop)
     }
 
     /// On the host's tree the secrets lie in a folder of the process alone; elsewhere they went with its root.

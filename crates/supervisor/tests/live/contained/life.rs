@@ -78,6 +78,24 @@ async fn with_the_shim_or_the_init_everything_in_the_namespace_dies() {
     supervisor.stop_all().await.unwrap();
 }
 
+/// The program may have ended, and its init with it, before the shim has looked at either.
+#[tokio::test]
+async fn a_program_that_ends_at_once_has_started_and_ended_well() {
+    if !possible() {
+        return;
+    }
+    let env = Env::new();
+    let (supervisor, _) = env.open().await;
+    let brief = |id: &str| supervisor.run_job(job(id, &["/bin/true"]), SOON);
+    for round in 0..15 {
+        let (one, two, three) = tokio::join!(brief("one"), brief("two"), brief("three"));
+        for exit in [one, two, three] {
+            let exit = exit.unwrap();
+            assert!(exit.is_success(), "round {round}: {exit:?}");
+        }
+    }
+}
+
 /// Every group of ours of this environment, in every hierarchy.
 fn groups(env: &Env) -> Vec<PathBuf> {
     let parent = std::fs::canonicalize(env.path()).unwrap();
