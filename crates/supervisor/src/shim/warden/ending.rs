@@ -11,9 +11,9 @@ use super::super::keep::Draft;
 use super::super::relay::Relay;
 use super::super::sys::reap;
 use super::super::{door, group};
-use super::{Post, Warden, WardenError};
+use super::{Warden, WardenError};
 use crate::order::Root;
-use crate::record::{EXIT_FILE, EXIT_FORMAT, ExitReason, ExitRecord, KEEPER_SOCKET};
+use crate::record::{EXIT_FILE, EXIT_FORMAT, ExitReason, ExitRecord, socket_name};
 
 /// How long descendants may take to die of SIGKILL, and their output to arrive.
 const TIDY_WITHIN: Duration = Duration::from_secs(5);
@@ -85,10 +85,8 @@ impl Warden {
         };
         let saved = Draft::begin(&self.dir.join(EXIT_FILE), EXIT_FORMAT, &exit);
         door::close(&self.spec);
-        if matches!(self.post, Post::Keeper { .. }) {
-            // That of a shim goes with the folder of its start.
-            let _ = std::fs::remove_file(self.dir.join(KEEPER_SOCKET));
-        }
+        // A socket that is left is replaced by the next start.
+        let _ = std::fs::remove_file(self.dir.join(socket_name(self.spec.order.kind)));
         saved.map(drop)
     }
 
