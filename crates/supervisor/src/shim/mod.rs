@@ -16,8 +16,8 @@
 //! the second stage), `containment`, `space` and `loopback` (what the shim makes and enters for a contained program),
 //! `init` (the second stage), `root`, `etc`, `image`, `masks`, `confine` and `group` (what it applies), `contain`,
 //! `users`, `seccomp` and `observed` (what it applies to a contained program), `pid1` and `spawn` (what it becomes
-//! above one), `output` (captured lines), `serve` and `door` (the verbs), `word` (what the supervisor hears), `keep` (what is
-//! written down), `check` (what this machine can do), `sys` (the system calls that need `unsafe`).
+//! above one), `output` (captured lines), `serve` and `door` (the verbs), `word` (what the supervisor hears), `keep`
+//! (what is written down), `check` (what this machine can do), `sys` (the system calls that need `unsafe`).
 
 mod check;
 mod child;
