@@ -26,11 +26,11 @@ pub(super) enum Ground<'a> {
 }
 
 impl<'a> Ground<'a> {
-    /// The ground of `command`, a program of `service`; a bare name is looked for where programs are. It is the image where there is one, unless the machine or the
-    /// service's network does not let the process be contained: then it is the artefact, where there is one.
+    /// The ground of `command`, a program of `service`; a bare name is looked for where programs are.
     ///
-    /// A program that our own image does not hold is one of this machine (`sh` in a job, say). An image that stands on
-    /// another holds everything that it needs.
+    /// It is the image where there is one, unless the machine or the service's network does not let the process be
+    /// contained: then it is the artefact, where there is one. A program that our own image does not hold is one of
+    /// this machine (`sh` in a job, say). An image that stands on another holds everything that it needs.
     pub(super) fn of(
         (service, program): (&str, &'a ProgramSpec),
         command: &[String],
