@@ -75,7 +75,7 @@ impl<'a> Ground<'a> {
                 why: if is_closed {
                     "this machine cannot contain it"
                 } else {
-                    "it talks to somebody outside, which nothing contained can here"
+                    "one of its needs has no address in the file, so nothing says what it may connect to"
                 },
             }),
         }
