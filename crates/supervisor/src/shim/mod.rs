@@ -17,8 +17,8 @@
 //! `relay` and `address` (what it can connect to from there), `init` (the second stage), `root`, `etc`, `image`,
 //! `scratch`, `masks`, `confine` and `group` (what it applies), `contain`, `users`, `seccomp` and `observed` (what it
 //! applies to a contained program), `pid1` and `spawn` (what it becomes above one), `output` (captured lines), `serve`
-//! and `door` (the verbs), `word` (what the supervisor hears), `keep` (what is written down), `check` (what this machine
-//! can do), `sys` (the system calls that need `unsafe`).
+//! and `door` (the verbs), `word` (what the supervisor hears), `keep` (what is written down), `check` (what this
+//! machine can do), `sys` (the system calls that need `unsafe`).
 
 mod address;
 mod check;
