@@ -1,7 +1,8 @@
 //! Builds the small programs that the binary carries: the static server of the images of front ends, and the shim.
 //!
 //! Cargo has no stable way to depend on another package's binary, so they are built by a Cargo of its own, below our
-//! output folder: small where we are released, quickly where we are tested.
+//! output folder: small where we are released, quickly where we are tested. The shim is left out there: the binary is
+//! its own shim as well, and a second build of all that is in it would be a minute of every test run.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -14,8 +15,9 @@ const CARRIED: [[&str; 3]; 2] = [
         "plimsoll-static",
         "PLIMSOLL_STATIC_SERVER",
     ],
-    ["plimsoll-shim", "plimsoll-shim", "PLIMSOLL_SHIM"],
+    [SHIM, "plimsoll-shim", "PLIMSOLL_SHIM"],
 ];
+const SHIM: &str = "plimsoll-shim";
 /// What they are made of, beside the lock file.
 const SOURCES: [&str; 7] = [
     "static-server",
@@ -38,16 +40,34 @@ fn main() {
     }
     let out = PathBuf::from(variable("OUT_DIR"));
     for [package, binary, name] in CARRIED {
-        let built = build(&root, &out, package).join(binary);
+        let built = if is_released() || package != SHIM {
+            build(&root, &out, package).join(binary)
+        } else {
+            nothing(&out)
+        };
         println!("cargo::rustc-env={name}={}", built.display());
+    }
+}
+
+fn is_released() -> bool {
+    variable("PROFILE") == "release"
+}
+
+/// An empty file, which is no program.
+fn nothing(out: &Path) -> PathBuf {
+    let path = out.join("nothing");
+    match std::fs::write(&path, b"") {
+        Ok(()) => path,
+        Err(error) => panic!("cannot write {}: {error}", path.display()),
     }
 }
 
 /// The folder of the package's program.
 fn build(root: &Path, out: &Path, package: &str) -> PathBuf {
-    let (profile, folder) = match variable("PROFILE").as_str() {
-        "release" => ("small", "small"),
-        _ => ("dev", "debug"),
+    let (profile, folder) = if is_released() {
+        ("small", "small")
+    } else {
+        ("dev", "debug")
     };
     let (target, target_dir) = (variable("TARGET"), out.join("carried"));
     let status = Command::new(variable("CARGO"))
