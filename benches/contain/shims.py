@@ -1,6 +1,6 @@
 """Orders for a shim without a supervisor, as the benches of this folder give them."""
 
-import fcntl, hashlib, json, os, pathlib, struct, subprocess
+import hashlib, json, os, pathlib, struct, subprocess
 
 USER = 2_100_001_001
 MEMORY, PIDS = 64 << 20, 32
@@ -47,14 +47,12 @@ def prepare(place, order, number, group, ports):
     (place / "spec.json").write_text(json.dumps(spec))
 
 
-def carried(tool):
-    """The shim that `tool` carries, in sealed memory, as its supervisor executes it; the path."""
-    program = subprocess.run([tool, "__shim-program"], check=True, capture_output=True).stdout
-    memory = os.memfd_create("plimsoll-shim", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    os.write(memory, program)
-    fcntl.fcntl(memory, fcntl.F_ADD_SEALS,
-                fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE)
-    return f"/proc/{os.getpid()}/fd/{memory}"
+def carried(tool, folder):
+    """The shim that `tool` carries, in a file, as its supervisor executes it; the path."""
+    path = pathlib.Path(folder) / "shim"
+    path.write_bytes(subprocess.run([tool, "__shim-program"], check=True, capture_output=True).stdout)
+    path.chmod(0o700)
+    return str(path)
 
 
 def secrets():

@@ -30,11 +30,15 @@ pub(crate) fn dispatch(args: &[OsString]) -> Option<u8> {
     let dir = args.get(2).map(PathBuf::from);
     match (role, dir) {
         (GATEWAY, Some(dir)) => Some(gateway(&dir)),
-        (SUPERVISOR, Some(dir)) => Some(plimsoll_local::daemon::main(&dir, shim::tool())),
+        (SUPERVISOR, Some(dir)) => Some(supervisor(&dir)),
         (SHIM_PROGRAM, None) => Some(shim::print()),
         (GATEWAY | SUPERVISOR, None) => Some(2),
         _ => None,
     }
+}
+
+fn supervisor(dir: &Path) -> u8 {
+    plimsoll_local::daemon::main(dir, shim::in_folder(dir))
 }
 
 /// Its words go to the log that the keeper captures.

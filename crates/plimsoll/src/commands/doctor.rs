@@ -26,7 +26,7 @@ pub(crate) fn run(context: &Context) -> Result<ExitStatus> {
     let mut progress = Progress::new(context.printer);
     progress.begin("attacking this machine's controls");
     let doctor = Doctor {
-        shims: shim::tool(),
+        shims: shim::in_memory(),
         ..Doctor::new(PathBuf::from(TOOL))
     };
     let examined = doctor.examine(|attack| {

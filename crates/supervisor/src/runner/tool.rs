@@ -7,8 +7,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
+use plimsoll_stdx::fs::{FsError, write_atomic_mode};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::io::Errno;
+
+/// As other programs have; who may reach the file is its folder's business.
+const EXECUTABLE: u32 = 0o755;
 
 /// A program that calls [`crate::dispatch::dispatch`].
 #[derive(Debug, Clone)]
@@ -30,6 +34,16 @@ impl Tool {
     /// This very program, also when its file has been replaced meanwhile.
     pub fn own() -> Self {
         Self::at(PathBuf::from("/proc/self/exe"))
+    }
+
+    /// `program`, in the file at `path`, which is made or mended where it is not that. A file is loaded from the page
+    /// cache many pages at once, and memory one by one, which is a twentieth of a contained start; so memory is for
+    /// where the file cannot be written or is not executed (see [`Self::in_memory`]).
+    pub fn in_file(path: &Path, program: &[u8]) -> Self {
+        file(path, program)
+            .ok()
+            .filter(Self::starts)
+            .unwrap_or_else(|| Self::in_memory(program))
     }
 
     /// `program`, in memory that nobody can change any more. Where this machine executes nothing from there, it is
@@ -55,6 +69,13 @@ impl Tool {
             .stderr(Stdio::null());
         quiet.status().is_ok_and(|status| status.code().is_some())
     }
+}
+
+fn file(path: &Path, program: &[u8]) -> Result<Tool, FsError> {
+    if !std::fs::read(path).is_ok_and(|found| found == program) {
+        write_atomic_mode(path, program, EXECUTABLE)?;
+    }
+    Ok(Tool::at(path.to_owned()))
 }
 
 fn memory(program: &[u8]) -> io::Result<Tool> {
@@ -88,6 +109,23 @@ mod tests {
         // Root may open it, and nobody may write.
         assert!(opened.is_err() || opened.unwrap().write_all(b"#").is_err());
         assert_eq!(std::fs::read(tool.path()).unwrap(), program);
+    }
+
+    #[test]
+    fn a_program_in_a_file_is_made_once_and_mended_when_it_differs() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shim");
+        let program = std::fs::read("/bin/true").unwrap();
+        for damage in [None, Some(&b"no program"[..])] {
+            if let Some(bytes) = damage {
+                write_atomic_mode(&path, bytes, EXECUTABLE).unwrap();
+            }
+            let tool = Tool::in_file(&path, &program);
+            assert_eq!(tool.path(), path);
+            assert!(Command::new(tool.path()).status().unwrap().success());
+        }
+        let nowhere = Tool::in_file(&dir.path().join("no/folder/shim"), &program);
+        assert!(nowhere.path().starts_with("/proc/self/fd"));
     }
 
     #[test]
