@@ -5,7 +5,6 @@
 //! its own shim as well, and a second build of all that is in it would be a minute of every test run.
 
 use std::env;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -40,27 +39,20 @@ fn main() {
         println!("cargo::rerun-if-changed={}", root.join(file).display());
     }
     let out = PathBuf::from(variable("OUT_DIR"));
+    println!("cargo::rustc-check-cfg=cfg(carries_shim)");
+    if is_released() {
+        println!("cargo::rustc-cfg=carries_shim");
+    }
     for [package, binary, name] in CARRIED {
-        let built = if is_released() || package != SHIM {
-            build(&root, &out, package).join(binary)
-        } else {
-            nothing(&out)
-        };
-        println!("cargo::rustc-env={name}={}", built.display());
+        if is_released() || package != SHIM {
+            let built = build(&root, &out, package).join(binary);
+            println!("cargo::rustc-env={name}={}", built.display());
+        }
     }
 }
 
 fn is_released() -> bool {
     variable("PROFILE") == "release"
-}
-
-/// An empty file, which is no program.
-fn nothing(out: &Path) -> PathBuf {
-    let path = out.join("nothing");
-    match File::create(&path) {
-        Ok(_) => path,
-        Err(error) => panic!("cannot create {}: {error}", path.display()),
-    }
 }
 
 /// The folder of the package's program.

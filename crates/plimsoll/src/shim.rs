@@ -7,7 +7,10 @@ use std::path::Path;
 use plimsoll_bundle::Digest;
 use plimsoll_supervisor::runner::Tool;
 
+#[cfg(carries_shim)]
 static PROGRAM: &[u8] = include_bytes!(env!("PLIMSOLL_SHIM"));
+#[cfg(not(carries_shim))]
+static PROGRAM: &[u8] = &[];
 
 /// Its file in the folder of an environment is this and its digest: another version's is never mistaken for it.
 const FILE: &str = "shim-";
