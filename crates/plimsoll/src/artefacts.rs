@@ -141,13 +141,6 @@ pub(crate) fn failure(error: BuildError) -> Failure {
         }
         _ => None,
     };
-    let failure = if error.is_users_fault() {
-        Failure::app(error)
-    } else {
-        Failure::internal(error)
-    };
-    match advice {
-        Some(advice) => failure.advise(advice),
-        None => failure,
-    }
+    let is_users = error.is_users_fault();
+    Failure::of(error, is_users).advise_maybe(advice)
 }

@@ -62,6 +62,15 @@ impl Failure {
         }
     }
 
+    /// The app's fault, or ours.
+    pub(crate) fn of(error: impl Into<anyhow::Error>, is_users_fault: bool) -> Self {
+        if is_users_fault {
+            Self::app(error)
+        } else {
+            Self::internal(error)
+        }
+    }
+
     /// Somebody said stop before what was asked for was so. Not done, and the app's fault it is not either: whoever
     /// typed the command ended it.
     pub(crate) fn interrupted() -> Self {
@@ -71,6 +80,13 @@ impl Failure {
     #[must_use]
     pub(crate) fn advise(mut self, advice: impl Into<String>) -> Self {
         self.advice = Some(advice.into());
+        self
+    }
+
+    /// [`Self::advise`] where there is advice.
+    #[must_use]
+    pub(crate) fn advise_maybe(mut self, advice: Option<String>) -> Self {
+        self.advice = advice.or(self.advice);
         self
     }
 }

@@ -208,14 +208,6 @@ fn parameters(name: &str, build: &Build) -> BTreeMap<String, String> {
 }
 
 pub(crate) fn failure(error: ImageError) -> Failure {
-    let advice = error.advice();
-    let failure = if error.is_users_fault() {
-        Failure::app(error)
-    } else {
-        Failure::internal(error)
-    };
-    match advice {
-        Some(advice) => failure.advise(advice),
-        None => failure,
-    }
+    let (advice, is_users) = (error.advice(), error.is_users_fault());
+    Failure::of(error, is_users).advise_maybe(advice)
 }
