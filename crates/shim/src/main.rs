@@ -2,7 +2,7 @@
 //! [`plimsoll_supervisor::dispatch`].
 //!
 //! Must not know: anything else. The binary carries it and starts it in its own place, because there is one for each
-//! replica: to load the whole binary costs a third of a contained start, and half a megabyte for as long as it stands.
+//! replica: to load the whole binary would cost a contained start a sixth more (`benches/contain/RESULTS.md`).
 
 use std::process::ExitCode;
 
