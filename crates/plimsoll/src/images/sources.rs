@@ -162,9 +162,6 @@ impl Workshop {
 }
 
 fn unpack_failure(error: UnpackError) -> Failure {
-    if error.is_images_fault() {
-        Failure::app(error)
-    } else {
-        Failure::internal(error)
-    }
+    let is_images = error.is_images_fault();
+    Failure::of(error, is_images)
 }
