@@ -15,6 +15,7 @@ use plimsoll_files::{Folder, Site, path};
 
 use crate::cidr::{self, Cidr, CidrError};
 use crate::edge::balance::Replica;
+use crate::edge::cohorts::Replicas;
 use crate::edge::cors::Cors;
 use crate::edge::endpoint::Endpoint;
 use crate::edge::limit::Limiter;
@@ -236,6 +237,7 @@ impl Registry {
                 replicas.push(Replica {
                     weight: spec.weight,
                     release: releases.iter().filter(before).count(),
+                    cohort: spec.cohort,
                     admitted: spec.traffic == Traffic::Admitted,
                     endpoint,
                 });
@@ -330,7 +332,7 @@ impl Registry {
                 Ok(Target::Service(Service {
                     name: service.clone(),
                     port: port.clone(),
-                    replicas: with_port.cloned().collect(),
+                    replicas: Replicas::new(with_port.cloned().collect()),
                 }))
             }
             Destination::Files {

@@ -6,6 +6,7 @@
 pub(crate) mod balance;
 pub(crate) mod body;
 pub(crate) mod check;
+pub(crate) mod cohorts;
 pub(crate) mod compress;
 pub(crate) mod core;
 pub(crate) mod cors;

@@ -16,7 +16,6 @@ use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
-use super::balance;
 use super::body::{EdgeBody, UpstreamBody};
 use super::endpoint::Endpoint;
 use super::exchange::Exchange;
@@ -139,7 +138,7 @@ impl Journey<'_> {
 
     fn pick(&self) -> Result<Arc<Endpoint>, Problem> {
         let random = &self.exchange.core.random;
-        match balance::pick(&self.service.replicas, &self.tried, random) {
+        match self.service.replicas.pick(&self.tried, random, None) {
             Some(endpoint) => Ok(Arc::clone(endpoint)),
             None if self.tried.is_empty() => Err(unavailable()),
             None => Err(bad_gateway()),
@@ -188,7 +187,7 @@ impl Journey<'_> {
             endpoint.probe_now.notify_one();
             self.tried.push(endpoint.key);
             let random = &self.exchange.core.random;
-            let others = balance::pick(&self.service.replicas, &self.tried, random);
+            let others = self.service.replicas.pick(&self.tried, random, None);
             if others.is_none() && reused {
                 self.again = Some(Arc::clone(endpoint));
             }

@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue, Method};
 use plimsoll_files::Site;
 use plimsoll_files::path::is_below;
 
-use super::balance::Replica;
+use super::cohorts::Replicas;
 use super::cors::Cors;
 use super::limit::Limiter;
 use super::stats::RouteStats;
@@ -57,7 +57,7 @@ pub(crate) enum Target {
 pub(crate) struct Service {
     pub(crate) name: String,
     pub(crate) port: String,
-    pub(crate) replicas: Vec<Replica>,
+    pub(crate) replicas: Replicas,
 }
 
 /// What the router says.

@@ -15,7 +15,6 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::time::timeout;
 
-use super::balance;
 use super::body::EdgeBody;
 use super::core::Core;
 use super::dial::dial;
@@ -82,7 +81,7 @@ pub(crate) async fn open(
     let core = Rc::clone(&exchange.core);
     let mut tried = Vec::new();
     let (mut in_flight, stream) = loop {
-        let chosen = balance::pick(&service.replicas, &tried, &core.random);
+        let chosen = service.replicas.pick(&tried, &core.random, None);
         let endpoint = Arc::clone(chosen.ok_or_else(|| match tried.len() {
             0 => unavailable(),
             _ => bad_gateway(),

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use plimsoll_bundle::Digest;
-use plimsoll_bundle::endpoints::{Address, Endpoint, Endpoints, Traffic};
+use plimsoll_bundle::endpoints::{Address, Cohort, Endpoint, Endpoints, Traffic};
 use plimsoll_bundle::local::{
     Check, Destination, DrainSpec, GatewayService, GatewayTable, Header, HeaderValue, Listeners,
     Probe, RouteSpec, TlsIssuer, TlsSpec, TlsVersion,
@@ -118,6 +118,7 @@ pub(crate) fn endpoints(generation: u64, service: &str, replicas: &[SocketAddr])
         ports: BTreeMap::from([("http".to_owned(), Address::Tcp(*address))]),
         weight: 1,
         traffic: Traffic::Admitted,
+        cohort: Cohort::Stable,
     });
     document
         .services
