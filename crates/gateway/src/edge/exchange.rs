@@ -91,6 +91,8 @@ impl Exchange {
     pub(crate) fn finish(mut self, response: Response<EdgeBody>) -> Response<Tracked> {
         let (mut parts, body) = response.into_parts();
         self.status = parts.status.as_u16();
+        // The replica's version is no matter of the client's connection.
+        parts.version = Version::HTTP_11;
         let snapshot;
         let fixed = match &self.route {
             Some(route) if self.client.tls => &route.tls_headers,

@@ -165,6 +165,10 @@ fn answer(seen: &Seen, stream: &mut TcpStream, port: u16) -> std::io::Result<()>
             stream.shutdown(Shutdown::Both)
         }
         "gone" => stream.shutdown(Shutdown::Both),
+        "old" => {
+            write!(stream, "HTTP/1.0 200 OK\r\nserver: old\r\n\r\nold")?;
+            stream.shutdown(Shutdown::Both)
+        }
         "never" => loop {
             // Until the other side hangs up.
             if stream.read(&mut [0])? == 0 {
