@@ -18,6 +18,7 @@ use crate::edge::balance::Replica;
 use crate::edge::cohorts::Replicas;
 use crate::edge::cors::Cors;
 use crate::edge::endpoint::Endpoint;
+use crate::edge::gate::Gate;
 use crate::edge::limit::Limiter;
 use crate::edge::route::{Route, Router, Service, Target};
 use crate::edge::stats::RouteStats;
@@ -107,6 +108,7 @@ pub(crate) enum TableError {
 pub(crate) struct Registry {
     cores: usize,
     limiters: HashMap<String, Arc<Limiter>>,
+    gates: HashMap<String, Arc<Gate>>,
     stats: HashMap<String, Arc<RouteStats>>,
     endpoints: HashMap<String, Weak<Endpoint>>,
     samples: Samples,
@@ -119,6 +121,7 @@ impl Registry {
         Self {
             cores,
             limiters: HashMap::new(),
+            gates: HashMap::new(),
             stats: HashMap::new(),
             endpoints: HashMap::new(),
             samples: Samples::new(cores),
@@ -139,6 +142,16 @@ impl Registry {
     /// The limiters in use, by name.
     pub(crate) fn limiters(&self) -> impl Iterator<Item = (&String, &Arc<Limiter>)> {
         self.limiters.iter()
+    }
+
+    /// Where the requests of a service wait, where the last table has it.
+    pub(crate) fn gate(&self, service: &str) -> Option<&Arc<Gate>> {
+        self.gates.get(service)
+    }
+
+    /// Every service's gate.
+    pub(crate) fn gates(&self) -> impl Iterator<Item = (&String, &Arc<Gate>)> {
+        self.gates.iter()
     }
 
     /// What the replicas did, those that left included.
@@ -169,6 +182,9 @@ impl Registry {
         endpoints: &Endpoints,
     ) -> Result<Snapshot, TableError> {
         self.keep_limiters(table);
+        for service in table.services.keys() {
+            self.gates.entry(service.clone()).or_default();
+        }
         let (listed, replicas) = self.list(endpoints);
         let shared = |of: &str, tls| compile_headers(of, &table.headers, &[], tls);
         let context = Context {
@@ -346,6 +362,7 @@ impl Registry {
                     name: service.clone(),
                     port: port.clone(),
                     replicas: Replicas::new(with_port.cloned().collect()),
+                    gate: self.gates.get(service).map(Arc::clone).unwrap_or_default(),
                     sticky: sticks.then(|| Sticky::new(context.table)),
                 }))
             }
@@ -370,6 +387,8 @@ impl Registry {
     fn forget(&mut self, table: &GatewayTable) {
         self.limiters
             .retain(|name, _| table.limits.contains_key(name));
+        self.gates
+            .retain(|name, _| table.services.contains_key(name));
         self.endpoints
             .retain(|_, endpoint| endpoint.strong_count() > 0);
         let routes: HashSet<&str> = table

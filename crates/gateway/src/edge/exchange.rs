@@ -175,6 +175,9 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         self.client.watch.end();
+        if self.status == 0 && self.version == Version::HTTP_2 {
+            self.client.watch.abandoned();
+        }
         self.core
             .in_flight
             .set(self.core.in_flight.get().saturating_sub(1));

@@ -50,7 +50,7 @@ async fn answer(
     parts: Parts,
     body: Incoming,
 ) -> Result<Response<EdgeBody>, Problem> {
-    if let Err(reject) = check_request(&parts) {
+    if let Err(reject) = check_request(&parts, exchange.client.watch.has_two_lengths()) {
         exchange.core.shared.rejected(reject);
         return Err(Problem::new(reject.status(), reject.detail()).closing());
     }
@@ -81,6 +81,10 @@ async fn answer(
         exchange.cors_origin = cors.origin(&parts.headers);
     }
     admit(exchange, &route, &parts, &body)?;
+    let route = match hold(exchange, route, &parts, &path).await? {
+        Ok(route) => route,
+        Err(page) => return Ok(page),
+    };
     match &route.target {
         Target::Files(files) => serve_files(&route, files, &parts, &path).await,
         Target::Service(service) => {
@@ -104,6 +108,23 @@ async fn answer(
             let response = proxy::proxy(exchange, &route, service, request).await?;
             Ok(compress::apply(choice, &exchange.method, response))
         }
+    }
+}
+
+/// Waits while the route's service is paused. What is in force afterwards decides where the request goes.
+async fn hold(
+    exchange: &mut Exchange,
+    route: Arc<Route>,
+    parts: &Parts,
+    path: &str,
+) -> Result<Result<Arc<Route>, Response<EdgeBody>>, Problem> {
+    match &route.target {
+        Target::Service(service) if service.gate.is_closed() => {
+            service.gate.wait().await?;
+            let snapshot = exchange.core.snapshot();
+            find(exchange, &snapshot, parts, path)
+        }
+        Target::Service(_) | Target::Files(_) => Ok(Ok(route)),
     }
 }
 

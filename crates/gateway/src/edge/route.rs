@@ -10,6 +10,7 @@ use plimsoll_files::path::is_below;
 
 use super::cohorts::Replicas;
 use super::cors::Cors;
+use super::gate::Gate;
 use super::limit::Limiter;
 use super::stats::RouteStats;
 use super::sticky::Sticky;
@@ -59,6 +60,8 @@ pub(crate) struct Service {
     pub(crate) name: String,
     pub(crate) port: String,
     pub(crate) replicas: Replicas,
+    /// Where its requests wait while it is paused.
+    pub(crate) gate: Arc<Gate>,
     /// How clients find their place in a change, where they keep it.
     pub(crate) sticky: Option<Sticky>,
 }
