@@ -217,6 +217,7 @@ impl Hub {
         read_folders(&mut state.registry, &table, &endpoints)
             .await
             .map_err(|error| (Refusal::Invalid, error))?;
+        state.registry.forget_answers();
         let snapshot = state
             .registry
             .compile(&table, &endpoints)
@@ -329,6 +330,11 @@ impl Hub {
     /// What the replicas did: see [`crate::samples::Samples::page`].
     pub(crate) async fn samples(&self, after: &str) -> (Vec<Sample>, bool) {
         self.state.lock().await.registry.samples().page(after)
+    }
+
+    /// Bytes of the answers that are kept.
+    pub(crate) async fn kept_bytes(&self) -> usize {
+        self.state.lock().await.registry.answers().bytes()
     }
 
     /// The port of the metrics listener, where the table wants one.

@@ -15,6 +15,7 @@ use plimsoll_files::{Folder, Site, path};
 
 use crate::cidr::{self, Cidr, CidrError};
 use crate::edge::balance::Replica;
+use crate::edge::cache::{Cache, Store};
 use crate::edge::cohorts::Replicas;
 use crate::edge::cors::Cors;
 use crate::edge::endpoint::Endpoint;
@@ -112,6 +113,7 @@ pub(crate) struct Registry {
     stats: HashMap<String, Arc<RouteStats>>,
     endpoints: HashMap<String, Weak<Endpoint>>,
     samples: Samples,
+    answers: Arc<Store>,
     folders: HashMap<Digest, Arc<Folder>>,
 }
 
@@ -125,6 +127,7 @@ impl Registry {
             stats: HashMap::new(),
             endpoints: HashMap::new(),
             samples: Samples::new(cores),
+            answers: Arc::default(),
             folders: HashMap::new(),
         }
     }
@@ -142,6 +145,16 @@ impl Registry {
     /// The limiters in use, by name.
     pub(crate) fn limiters(&self) -> impl Iterator<Item = (&String, &Arc<Limiter>)> {
         self.limiters.iter()
+    }
+
+    /// The table changes, so answers that were kept under the one before are none of it.
+    pub(crate) fn forget_answers(&mut self) {
+        self.answers = Arc::default();
+    }
+
+    /// Where answers are kept.
+    pub(crate) fn answers(&self) -> &Store {
+        &self.answers
     }
 
     /// Where the requests of a service wait, where the last table has it.
@@ -332,6 +345,10 @@ impl Registry {
             tls_headers: compile_headers(&of, &table.headers, &spec.headers, true)?,
             stream: spec.stream,
             cache_control,
+            cache: spec.keep_ms.map(|keep_ms| Cache {
+                ttl: Duration::from_millis(keep_ms),
+                store: Arc::clone(&self.answers),
+            }),
             stats,
         })
     }

@@ -128,6 +128,13 @@ impl Exchange {
         Response::from_parts(parts, Tracked { body, exchange })
     }
 
+    /// Counts what the cache did.
+    pub(crate) fn count_cache(&self, is_hit: bool) {
+        if let Some(route) = &self.route {
+            route.stats.cache(self.core.id, is_hit);
+        }
+    }
+
     fn count_and_log(&self) {
         let elapsed = self.started.elapsed();
         let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);

@@ -19,7 +19,7 @@ use super::headers::{X_FORWARDED_PROTO, X_REAL_IP, X_REQUEST_ID};
 use super::limit::Verdict;
 use super::problem::Problem;
 use super::route::{Found, Route, Target};
-use super::{cors, maintenance, proxy, tunnel};
+use super::{cache, cors, maintenance, proxy, tunnel};
 use crate::cidr;
 use crate::snapshot::Snapshot;
 
@@ -102,10 +102,17 @@ async fn answer(
                 let detail = "this route does not upgrade";
                 return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail));
             }
-            let mut parts = parts;
-            rewrite(exchange, &route, &mut parts, &path)?;
-            let request = Request::from_parts(parts, body);
-            let response = proxy::proxy(exchange, &route, service, request).await?;
+            let response = if let Some(cache) = &route.cache {
+                let to = (route.as_ref(), service);
+                let request = Request::from_parts(parts, body);
+                // Boxed, or every request would carry the room that this way needs.
+                Box::pin(cache::answer(exchange, cache, to, request, &path)).await?
+            } else {
+                let mut parts = parts;
+                rewrite(exchange, &route, &mut parts, &path)?;
+                let request = Request::from_parts(parts, body);
+                proxy::proxy(exchange, &route, service, request).await?
+            };
             Ok(compress::apply(choice, &exchange.method, response))
         }
     }

@@ -5,6 +5,7 @@
 
 pub(crate) mod balance;
 pub(crate) mod body;
+pub(crate) mod cache;
 pub(crate) mod check;
 pub(crate) mod cohorts;
 pub(crate) mod compress;

@@ -8,6 +8,7 @@ use http::{HeaderName, HeaderValue, Method};
 use plimsoll_files::Site;
 use plimsoll_files::path::is_below;
 
+use super::cache::Cache;
 use super::cohorts::Replicas;
 use super::cors::Cors;
 use super::gate::Gate;
@@ -42,6 +43,8 @@ pub(crate) struct Route {
     pub(crate) tls_headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) stream: bool,
     pub(crate) cache_control: Option<HeaderValue>,
+    /// What is kept of its answers, where any is.
+    pub(crate) cache: Option<Cache>,
     pub(crate) stats: Arc<RouteStats>,
 }
 
