@@ -4,8 +4,9 @@
 //!
 //! Reading order: [`release`] (what is deployed), [`observed`] and [`desired`] (where we are, where we want to be),
 //! [`step`] (the verbs between them, each with its way back), [`strategy`], [`plan`] (pure), [`target`] (who acts),
-//! [`record`] (what is written down), [`execute`].
+//! [`record`] (what is written down), [`execute`], [`audit`] (who did it).
 
+pub mod audit;
 pub mod desired;
 pub mod execute;
 pub mod observed;
