@@ -1,6 +1,6 @@
 //! What can go wrong on this machine, whose fault it is, and what to do about it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use plimsoll_bundle::canonical::CanonicalError;
 use plimsoll_bundle::local::HeaderError;
@@ -14,6 +14,7 @@ use plimsoll_stdx::lock::LockError;
 use plimsoll_stdx::net::frame::FrameError;
 use plimsoll_store::StateError;
 use plimsoll_supervisor::SuperviseError;
+use plimsoll_supervisor::runtimes::RuntimeError;
 
 use crate::secrets::SecretError;
 
@@ -138,6 +139,15 @@ pub enum LocalError {
         /// Its name.
         name: String,
     },
+    /// The OCI runtime that was chosen.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// What runs is contained by another than the one that was chosen.
+    #[error("what runs here is contained by {}, and something else was chosen", container(running.as_deref()))]
+    OtherRuntime {
+        /// By this runtime; by us, where there is none.
+        running: Option<PathBuf>,
+    },
     /// The caller asked to stop.
     #[error("interrupted")]
     Interrupted,
@@ -173,6 +183,8 @@ impl LocalError {
             | Self::Busy(_)
             | Self::Unknown { .. }
             | Self::Uncontained { .. }
+            | Self::Runtime(_)
+            | Self::OtherRuntime { .. }
             | Self::Interrupted => Fault::Usage,
             Self::Secret(error) => match error {
                 SecretError::Name(_)
@@ -231,6 +243,10 @@ impl LocalError {
             Self::Uncontained { .. } => Some(
                 "run as root on a kernel with namespaces (`plimsoll doctor` says what is missing), or build the service from source".into(),
             ),
+            Self::Runtime(_) => Some("PLIMSOLL_RUNTIME chooses it; without, Plimsoll contains replicas itself".into()),
+            Self::OtherRuntime { .. } => {
+                Some("set PLIMSOLL_RUNTIME as it was, or run `plimsoll down` first".into())
+            }
             Self::Start { log } if !log.is_empty() => Some(format!("its last words: {log}")),
             Self::Protocol(_) => {
                 Some("run `plimsoll down` with the version that started it, then `up` again".into())
@@ -256,6 +272,13 @@ impl LocalError {
             | Self::Interrupted => None,
         }
     }
+}
+
+fn container(runtime: Option<&Path>) -> String {
+    runtime.map_or_else(
+        || "Plimsoll itself".to_owned(),
+        |path| path.display().to_string(),
+    )
 }
 
 fn hint_of_image(error: &UnpackError) -> Option<String> {

@@ -96,6 +96,7 @@ fn describe(shim: &Shim) -> ProcessStatus {
             ProcessState::Unready
         },
         isolation: program.map_or_else(|| "by convention".into(), |program| program.class.clone()),
+        runtime: None,
         cpu_ms: usage.cpu_ms,
         cpu_millis: None,
         rss_bytes: usage.rss_bytes,

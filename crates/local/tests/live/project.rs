@@ -103,6 +103,7 @@ fn open(dir: &Path, tool: PathBuf, crash: Option<CrashPoint>) -> Local {
         tool_version: "0.1.0".into(),
         key_file: dir.join("key"),
         runtime_dir: dir.join("run"),
+        runtime: None,
         deadline: Duration::from_mins(1),
         crash,
     };
