@@ -4,10 +4,11 @@
 //!
 //! Reading order: [`release`] (what is deployed), [`observed`] and [`desired`] (where we are, where we want to be),
 //! [`step`] (the verbs between them, each with its way back), [`strategy`], [`plan`] (pure), [`target`] (who acts),
-//! [`watch`] (who looks on), [`record`] (what is written down), [`execute`].
+//! [`judge`] (whether a canary is worse), [`watch`] (who looks on), [`record`] (what is written down), [`execute`].
 
 pub mod desired;
 pub mod execute;
+pub mod judge;
 pub mod observed;
 pub mod plan;
 pub mod record;
