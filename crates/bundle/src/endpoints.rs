@@ -37,6 +37,32 @@ pub struct Endpoint {
     pub weight: u32,
     /// Whether new requests may go there.
     pub traffic: Traffic,
+    /// Its part in a change. Left out where there is none, so that documents of before stay as they are.
+    #[serde(default, skip_serializing_if = "Cohort::is_stable")]
+    pub cohort: Cohort,
+}
+
+/// The part of a replica in a change of releases. Traffic is shared out among (release, cohort) first, so that each
+/// gets exactly the weights of its replicas, and among those second.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Cohort {
+    /// The release being left, or the only one.
+    #[default]
+    Stable,
+    /// The stable release in newly started replicas: what a canary with cold caches is fairly compared with.
+    Fresh,
+    /// The new release.
+    Canary,
+}
+
+impl Cohort {
+    /// Whether it is what a replica is outside a change.
+    pub fn is_stable(&self) -> bool {
+        *self == Self::Stable
+    }
 }
 
 /// Whether new requests may go to a replica.
@@ -80,5 +106,29 @@ impl Endpoints {
             services: BTreeMap::new(),
             files: BTreeMap::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BEFORE: &str =
+        r#"{"id":"api-1","release":"r1","ports":{},"weight":1,"traffic":"admitted"}"#;
+
+    #[test]
+    fn a_replica_outside_a_change_is_written_as_before_there_were_cohorts() {
+        let read: Endpoint = serde_json::from_str(BEFORE).unwrap();
+        assert_eq!(read.cohort, Cohort::Stable);
+        assert_eq!(serde_json::to_string(&read).unwrap(), BEFORE);
+    }
+
+    #[test]
+    fn a_canary_says_so() {
+        let mut replica: Endpoint = serde_json::from_str(BEFORE).unwrap();
+        replica.cohort = Cohort::Canary;
+        let text = serde_json::to_string(&replica).unwrap();
+        assert!(text.ends_with(r#","cohort":"canary"}"#), "{text}");
+        assert_eq!(serde_json::from_str::<Endpoint>(&text).unwrap(), replica);
     }
 }

@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use plimsoll_bundle::endpoints::{Address, Endpoint, Endpoints, Traffic};
+use plimsoll_bundle::endpoints::{Address, Cohort, Endpoint, Endpoints, Traffic};
 use plimsoll_bundle::local::GatewayTable;
 use plimsoll_gateway::authority::Authority;
 use plimsoll_gateway::control::{Client, Hello};
@@ -128,6 +128,7 @@ fn endpoints(upstream: Address) -> Endpoints {
         ports: BTreeMap::from([("http".to_owned(), upstream)]),
         weight: 1,
         traffic: Traffic::Admitted,
+        cohort: Cohort::Stable,
     };
     document.services.insert("api".to_owned(), vec![replica]);
     document

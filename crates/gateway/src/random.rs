@@ -12,6 +12,12 @@ impl Random {
         Self(Cell::new(plimsoll_stdx::random::number()))
     }
 
+    /// A generator that gives the same numbers each time.
+    #[cfg(test)]
+    pub(crate) fn of(seed: u64) -> Self {
+        Self(Cell::new(seed))
+    }
+
     /// The next number.
     pub(crate) fn next(&self) -> u64 {
         let state = self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15);

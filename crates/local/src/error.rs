@@ -7,6 +7,7 @@ use plimsoll_bundle::local::HeaderError;
 use plimsoll_deploy::{ExecuteError, Fault, PlanError, StepError};
 use plimsoll_gateway::authority::AuthorityError;
 use plimsoll_gateway::control::ControlError;
+use plimsoll_image::oci::OciError;
 use plimsoll_image::unpack::UnpackError;
 use plimsoll_stdx::fs::FsError;
 use plimsoll_stdx::lock::LockError;
@@ -111,6 +112,9 @@ pub enum LocalError {
     /// Unpacked images cannot be looked through.
     #[error("the unpacked images cannot be looked through")]
     Images(#[source] UnpackError),
+    /// Kept images cannot be looked through.
+    #[error("the images cannot be looked through")]
+    Layouts(#[source] OciError),
     /// What a service runs is not in its image.
     #[error("the image of {service} has no program `{program}`")]
     NoProgram {
@@ -174,6 +178,7 @@ impl LocalError {
                     Fault::Ours
                 }
             }
+            Self::Layouts(source) if source.is_users_fault() => Fault::App,
             Self::Layout { .. }
             | Self::Busy(_)
             | Self::Unknown { .. }
@@ -205,6 +210,7 @@ impl LocalError {
             | Self::Connect(_)
             | Self::Supervise(_)
             | Self::Gateway(_)
+            | Self::Layouts(_)
             | Self::Protocol(_) => Fault::Ours,
             Self::Authority(error) => match error {
                 AuthorityError::NotLocal(_) | AuthorityError::NoName => Fault::App,
@@ -261,6 +267,7 @@ impl LocalError {
             | Self::Gateway(_)
             | Self::Authority(_)
             | Self::Images(_)
+            | Self::Layouts(_)
             | Self::Unknown { .. }
             | Self::Interrupted => None,
         }

@@ -1,13 +1,14 @@
-//! Which replica gets a request.
+//! Which replica gets a request, among those of one release and cohort ([`super::cohorts`] chooses these).
 //!
-//! First the release, by weight alone, so that a canary gets exactly its share; then, within the release, the less
-//! busy of two random replicas by requests in flight per weight. Two choices avoid the slow one without every core
-//! rushing to the same idle one. Where both are as busy, the one that has had fewer requests is next: so equals get
-//! equal shares, also when one of them stood still for a moment.
+//! The less busy of two random replicas by requests in flight per weight. Two choices avoid the slow one without
+//! every core rushing to the same idle one. Where both are as busy, the one that has had fewer requests is next: so
+//! equals get equal shares, also when one of them stood still for a moment.
 
 use std::cmp::Ordering;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+
+use plimsoll_bundle::endpoints::Cohort;
 
 use super::endpoint::Endpoint;
 use crate::random::Random;
@@ -26,6 +27,8 @@ pub(crate) struct Replica {
     pub(crate) weight: u32,
     /// Which release, as an index into the service's list.
     pub(crate) release: usize,
+    /// Its part in a change.
+    pub(crate) cohort: Cohort,
     /// Whether the endpoints document admits it.
     pub(crate) admitted: bool,
     /// The replica.
@@ -33,7 +36,8 @@ pub(crate) struct Replica {
 }
 
 impl Replica {
-    fn is_available(&self, tried: &[u64]) -> bool {
+    /// Whether a request that was sent to those in `tried` may go there.
+    pub(crate) fn is_available(&self, tried: &[u64]) -> bool {
         self.admitted
             && self.weight > 0
             && self.endpoint.takes_traffic()
@@ -73,11 +77,10 @@ pub(crate) fn pick<'a>(
     tried: &[u64],
     random: &Random,
 ) -> Option<&'a Arc<Endpoint>> {
-    let release = pick_release(replicas, tried, random)?;
     let available = || {
         replicas
             .iter()
-            .filter(move |replica| replica.release == release && replica.is_available(tried))
+            .filter(|replica| replica.is_available(tried))
     };
     let first = pick_weighted(available(), random, None)?;
     let second = pick_weighted(available(), random, Some(first));
@@ -85,19 +88,6 @@ pub(crate) fn pick<'a>(
         Some(second) if second.is_before(first) => second.choose(),
         Some(_) | None => first.choose(),
     })
-}
-
-fn pick_release(replicas: &[Replica], tried: &[u64], random: &Random) -> Option<usize> {
-    let available = || {
-        replicas
-            .iter()
-            .filter(|replica| replica.is_available(tried))
-    };
-    let first = available().next()?;
-    if available().all(|replica| replica.release == first.release) {
-        return Some(first.release);
-    }
-    pick_weighted(available(), random, None).map(|replica| replica.release)
 }
 
 fn pick_weighted<'a>(
@@ -122,28 +112,11 @@ fn pick_weighted<'a>(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use plimsoll_bundle::endpoints::{self, Traffic};
-
+    use super::super::cohorts::tests::replica_of;
     use super::*;
 
-    fn replica(release: usize, weight: u32) -> Replica {
-        let document = endpoints::Endpoint {
-            id: format!("r-{release}"),
-            release: release.to_string(),
-            ports: BTreeMap::new(),
-            weight,
-            traffic: Traffic::Admitted,
-        };
-        let endpoint = Arc::new(Endpoint::new("s", &document));
-        endpoint.mark_ready();
-        Replica {
-            weight,
-            release,
-            admitted: true,
-            endpoint,
-        }
+    fn replica(weight: u32) -> Replica {
+        replica_of(0, Cohort::Stable, weight)
     }
 
     fn shares(replicas: &[Replica], picks: u32) -> Vec<u32> {
@@ -161,7 +134,7 @@ mod tests {
 
     #[test]
     fn equals_get_equal_shares() {
-        let replicas: Vec<Replica> = (0..8).map(|_| replica(0, 1)).collect();
+        let replicas: Vec<Replica> = (0..8).map(|_| replica(1)).collect();
         for share in shares(&replicas, 20_000) {
             assert!((2250..=2750).contains(&share), "{share}");
         }
@@ -169,7 +142,7 @@ mod tests {
 
     #[test]
     fn one_that_stood_still_for_a_moment_catches_up() {
-        let replicas: Vec<Replica> = (0..4).map(|_| replica(0, 1)).collect();
+        let replicas: Vec<Replica> = (0..4).map(|_| replica(1)).collect();
         let before = {
             let _busy = replicas[0].endpoint.begin();
             shares(&replicas, 120)
@@ -185,22 +158,16 @@ mod tests {
 
     #[test]
     fn a_new_one_is_not_flooded() {
-        let mut replicas: Vec<Replica> = (0..4).map(|_| replica(0, 1)).collect();
+        let mut replicas: Vec<Replica> = (0..4).map(|_| replica(1)).collect();
         shares(&replicas, 40_000);
-        replicas.push(replica(0, 1));
+        replicas.push(replica(1));
         let late = shares(&replicas, 1000)[4];
         assert!((200..=300).contains(&late), "{late}");
     }
 
     #[test]
     fn a_busy_one_gets_less_and_one_without_weight_or_health_nothing() {
-        let replicas = [
-            replica(0, 1),
-            replica(0, 1),
-            replica(0, 1),
-            replica(0, 0),
-            replica(0, 1),
-        ];
+        let replicas = [replica(1), replica(1), replica(1), replica(0), replica(1)];
         let _busy = replicas[0].endpoint.begin();
         replicas[4].endpoint.mark_unready("down".into());
         let shares = shares(&replicas, 3000);
@@ -209,23 +176,15 @@ mod tests {
     }
 
     #[test]
-    fn a_canary_gets_its_weight_whatever_the_load() {
-        let replicas = [replica(0, 95), replica(1, 5)];
-        let _busy: Vec<_> = (0..50).map(|_| replicas[0].endpoint.begin()).collect();
-        let canary = shares(&replicas, 20_000)[1];
-        assert!((800..=1200).contains(&canary), "{canary}");
-    }
-
-    #[test]
     fn weights_within_a_release_are_kept_when_nobody_is_busy() {
-        let shares = shares(&[replica(0, 3), replica(0, 1)], 20_000);
+        let shares = shares(&[replica(3), replica(1)], 20_000);
         assert!((4500..=5500).contains(&shares[1]), "{shares:?}");
     }
 
     #[test]
     fn a_tried_or_draining_replica_is_left_out() {
         let random = Random::seeded();
-        let replicas = [replica(0, 1), replica(0, 1)];
+        let replicas = [replica(1), replica(1)];
         let first = replicas[0].endpoint.key;
         assert_eq!(
             pick(&replicas, &[first], &random).unwrap().key,

@@ -6,6 +6,7 @@
 pub(crate) mod balance;
 pub(crate) mod body;
 pub(crate) mod check;
+pub(crate) mod cohorts;
 pub(crate) mod compress;
 pub(crate) mod core;
 pub(crate) mod cors;
@@ -24,7 +25,9 @@ pub(crate) mod route;
 pub(crate) mod serve;
 pub(crate) mod sockets;
 pub(crate) mod stats;
+pub(crate) mod sticky;
 mod subject;
+pub(crate) mod tally;
 pub(crate) mod timers;
 pub(crate) mod tunnel;
 pub(crate) mod upstream;

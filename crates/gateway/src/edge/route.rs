@@ -8,10 +8,11 @@ use http::{HeaderName, HeaderValue, Method};
 use plimsoll_files::Site;
 use plimsoll_files::path::is_below;
 
-use super::balance::Replica;
+use super::cohorts::Replicas;
 use super::cors::Cors;
 use super::limit::Limiter;
 use super::stats::RouteStats;
+use super::sticky::Sticky;
 use crate::cidr::Cidr;
 
 /// A route, ready for use.
@@ -57,7 +58,9 @@ pub(crate) enum Target {
 pub(crate) struct Service {
     pub(crate) name: String,
     pub(crate) port: String,
-    pub(crate) replicas: Vec<Replica>,
+    pub(crate) replicas: Replicas,
+    /// How clients find their place in a change, where they keep it.
+    pub(crate) sticky: Option<Sticky>,
 }
 
 /// What the router says.

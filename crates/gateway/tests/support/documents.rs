@@ -5,10 +5,10 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use plimsoll_bundle::Digest;
-use plimsoll_bundle::endpoints::{Address, Endpoint, Endpoints, Traffic};
+use plimsoll_bundle::endpoints::{Address, Cohort, Endpoint, Endpoints, Traffic};
 use plimsoll_bundle::local::{
     Check, Destination, DrainSpec, GatewayService, GatewayTable, Header, HeaderValue, Listeners,
-    Probe, RouteSpec, TlsIssuer, TlsSpec, TlsVersion,
+    Probe, RouteSpec, Sticky, TlsIssuer, TlsSpec, TlsVersion,
 };
 
 pub(crate) fn route(name: &str, path: &str, service: &str) -> RouteSpec {
@@ -104,7 +104,15 @@ fn services(routes: &[RouteSpec]) -> BTreeMap<String, GatewayService> {
             sockets_ms: 300,
             grace_ms: 1000,
         };
-        (name, GatewayService { readiness, drain })
+        let sticky = Sticky::None;
+        (
+            name,
+            GatewayService {
+                readiness,
+                drain,
+                sticky,
+            },
+        )
     };
     routes.iter().filter_map(service).map(known).collect()
 }
@@ -118,6 +126,7 @@ pub(crate) fn endpoints(generation: u64, service: &str, replicas: &[SocketAddr])
         ports: BTreeMap::from([("http".to_owned(), Address::Tcp(*address))]),
         weight: 1,
         traffic: Traffic::Admitted,
+        cohort: Cohort::Stable,
     });
     document
         .services

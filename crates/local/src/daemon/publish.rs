@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use plimsoll_bundle::Digest;
-use plimsoll_bundle::endpoints::{Endpoint, Endpoints, Traffic};
+use plimsoll_bundle::endpoints::{Cohort, Endpoint, Endpoints, Traffic};
 use plimsoll_bundle::local::{Destination, GatewayTable, LocalBundle, ServiceSpec};
 use plimsoll_deploy::ReleaseId;
 use plimsoll_gateway::control::{Client, Health, Hello};
@@ -275,6 +275,7 @@ fn endpoints(processes: &[ProcessStatus], last: &Endpoints) -> BTreeMap<String, 
                 ports: process.ports.clone(),
                 weight: WEIGHT,
                 traffic,
+                cohort: Cohort::Stable,
             });
     }
     for endpoints in services.values_mut() {

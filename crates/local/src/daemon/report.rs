@@ -75,6 +75,7 @@ fn group(service: &str, wanted: &Wanted, processes: &[Supervised]) -> Group {
     Group {
         revision: wanted.revision.clone(),
         release: wanted.release.clone(),
+        cohort: plimsoll_bundle::endpoints::Cohort::Stable,
         wanted: wanted.replicas,
         ready: u32::try_from(ready).unwrap_or(u32::MAX),
     }

@@ -93,7 +93,7 @@ mod tests {
     use std::collections::BTreeMap;
     use std::path::Path;
 
-    use plimsoll_bundle::endpoints::Endpoint;
+    use plimsoll_bundle::endpoints::{Cohort, Endpoint};
 
     use super::*;
 
@@ -106,6 +106,7 @@ mod tests {
                 ports: BTreeMap::from([("http".into(), Address::Shim { socket, port: 8080 })]),
                 weight: 100,
                 traffic,
+                cohort: Cohort::Stable,
             }
         };
         let mut document = Endpoints::empty();

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
 use std::path::Path;
 
 use super::*;
-use plimsoll_bundle::endpoints::{Endpoint, Endpoints, Traffic};
+use plimsoll_bundle::endpoints::{Cohort, Endpoint, Endpoints, Traffic};
 use plimsoll_stdx::fs::write_atomic_mode;
 use plimsoll_stdx::process::descendants;
 use plimsoll_supervisor::order::{Door, Edge, Towards, User};
@@ -301,6 +301,7 @@ async fn another_service_is_reached_by_the_doors_of_its_ready_replicas_in_turn()
             ports: status.ports.clone(),
             weight: 100,
             traffic: Traffic::Admitted,
+            cohort: Cohort::Stable,
         });
     }
     endpoints[2].traffic = Traffic::Draining;
