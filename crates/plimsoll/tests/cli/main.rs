@@ -23,4 +23,6 @@ mod output;
 #[cfg(test)]
 mod quick_start;
 #[cfg(test)]
+mod runtime;
+#[cfg(test)]
 mod secret;
