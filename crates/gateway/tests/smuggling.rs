@@ -90,6 +90,7 @@ const REFUSED: &[(&str, &str, u16)] = &[
         "GET /a/../b%2f..//c HTTP/1.1\r\nHOST\r\n\r\n",
         400,
     ),
+    ("encoded NUL", "GET /a%00 HTTP/1.1\r\nHOST\r\n\r\n", 400),
     (
         "encoded dots",
         "GET /a/%2e%2e/b HTTP/1.1\r\nHOST\r\n\r\n",

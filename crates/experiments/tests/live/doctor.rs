@@ -42,18 +42,17 @@ fn place() -> tempfile::TempDir {
 }
 
 fn examine(place: &Path, weaken: Option<fn(&mut Order)>) -> Report {
-    examine_as(Doctor {
+    examine_as(&Doctor {
         temp: place.to_owned(),
         weaken,
         ..Doctor::new(FIXTURE.into())
     })
 }
 
-fn examine_as(doctor: Doctor) -> Report {
-    let place = doctor.temp.clone();
+fn examine_as(doctor: &Doctor) -> Report {
     let report = doctor.examine(|_| true).unwrap();
     assert_eq!(report.rows.len(), ATTACKS.len());
-    assert_eq!(leftovers(&place), Vec::<PathBuf>::new());
+    assert_eq!(leftovers(&doctor.temp), Vec::<PathBuf>::new());
     report
 }
 
@@ -231,7 +230,7 @@ fn what_an_oci_runtime_contains_is_held_as_what_we_do() {
         return;
     };
     let place = place();
-    let theirs = examine_as(Doctor {
+    let theirs = examine_as(&Doctor {
         temp: place.path().to_owned(),
         runtime: Some(runtime),
         ..Doctor::new(FIXTURE.into())

@@ -19,9 +19,11 @@ use super::begin;
 use super::bundle::Bundle;
 use super::task::Task;
 
-/// From the fork to the process that it was to start: it takes a tenth of a second on an idle machine. Below the shim's
-/// own bound for a start.
+/// From the fork to the process that it was to start: a tenth of a second on an idle machine.
 const START_WITHIN: Duration = Duration::from_secs(8);
+/// From the task to the word that the program runs: what is left is to look and to execute. Together with the runtime
+/// below the 15 s of the supervisor, so that the shim is the one to say what went wrong.
+const SAID_WITHIN: Duration = Duration::from_secs(5);
 /// It removes some folders.
 const DELETE_WITHIN: Duration = Duration::from_secs(3);
 /// Where runtimes look for what they call.
@@ -48,6 +50,8 @@ pub(in crate::shim) fn start(
     let init = bundle
         .pid()
         .ok_or_else(|| refused(bundle, Some("it names no process".to_owned()), Ok(None)))?;
+    ours.set_read_timeout(Some(SAID_WITHIN))
+        .map_err(|error| error.to_string())?;
     containment.limit(&run.order.limits);
     let task = Task {
         order: run.order.clone(),
