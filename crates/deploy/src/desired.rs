@@ -20,6 +20,8 @@ pub struct Desired {
     pub table: Digest,
     /// Services that have replicas, by name.
     pub services: BTreeMap<String, DesiredService>,
+    /// How old replicas give way, of all services together.
+    pub strategy: Strategy,
 }
 
 /// A service of a release.
@@ -33,6 +35,4 @@ pub struct DesiredService {
     pub migrate: bool,
     /// Whether it has seed data, which this environment wants once per release.
     pub seed: bool,
-    /// How old replicas give way.
-    pub strategy: Strategy,
 }

@@ -1,17 +1,19 @@
 //! Does a plan, or takes it back, and writes down each step before and after.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use plimsoll_store::{CrashPoint, Journal, JournalError};
 
 use crate::record::{self, Ended, Record, Unfinished};
-use crate::{Plan, ReleaseId, Step, StepError, Target};
+use crate::{Fault, Plan, ReleaseId, Step, StepError, Target, Watch};
 
 /// Does plans on one target, one at a time. The caller holds the lock of the environment.
 #[derive(Debug)]
 pub struct Executor {
     journal: Journal,
     open: Option<Unfinished>,
+    watch: Option<Arc<dyn Watch>>,
 }
 
 /// What happens meanwhile.
@@ -118,7 +120,15 @@ impl Executor {
         Ok(Self {
             journal,
             open: record::unfinished(&records),
+            watch: None,
         })
+    }
+
+    /// Asks `watch` before each step; a reason of its makes everything that was begun go back.
+    #[must_use]
+    pub fn watched_by(mut self, watch: Option<Arc<dyn Watch>>) -> Self {
+        self.watch = watch;
+        self
     }
 
     /// The change that an earlier run left half done.
@@ -187,28 +197,49 @@ impl Executor {
     ) -> Result<Finished, ExecuteError> {
         let of = plan.steps.len();
         for (index, step) in plan.steps.iter().enumerate().skip(first) {
+            if let Some(error) = self.doubt() {
+                return self.give_up((plan, index, index), error, (target, progress));
+            }
             self.journal.append(&Record::Applying { index })?;
             progress(Progress::Started { index, of, step });
             if let Err(error) = target.apply(step) {
-                progress(Progress::Failed {
-                    index,
-                    error: &error,
-                });
-                let because = error.message.clone();
-                self.journal.append(&Record::Undoing {
-                    because: because.clone(),
-                })?;
-                self.go_back(plan, index + 1, &because, (target, progress))?;
-                return Ok(Finished::Undone {
-                    step: step.clone(),
-                    error,
-                });
+                return self.give_up((plan, index, index + 1), error, (target, progress));
             }
             self.journal.append(&Record::Applied { index })?;
             progress(Progress::Applied { index });
         }
         self.end(Ended::Done)?;
         Ok(Finished::Done)
+    }
+
+    /// What somebody who looks on has against going on.
+    fn doubt(&self) -> Option<StepError> {
+        let message = self.watch.as_ref()?.verdict()?;
+        Some(StepError {
+            message,
+            hint: None,
+            fault: Fault::App,
+        })
+    }
+
+    /// Takes back the first `begun` steps, because of `error` at step `index`.
+    fn give_up(
+        &mut self,
+        (plan, index, begun): (&Plan, usize, usize),
+        error: StepError,
+        (target, progress): (&mut dyn Target, &mut Sink<'_>),
+    ) -> Result<Finished, ExecuteError> {
+        progress(Progress::Failed {
+            index,
+            error: &error,
+        });
+        let because = error.message.clone();
+        self.journal.append(&Record::Undoing {
+            because: because.clone(),
+        })?;
+        self.go_back(plan, begun, &because, (target, progress))?;
+        let step = plan.steps[index].clone();
+        Ok(Finished::Undone { step, error })
     }
 
     fn go_back(

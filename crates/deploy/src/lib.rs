@@ -4,10 +4,13 @@
 //!
 //! Reading order: [`release`] (what is deployed), [`observed`] and [`desired`] (where we are, where we want to be),
 //! [`step`] (the verbs between them, each with its way back), [`strategy`], [`plan`] (pure), [`target`] (who acts),
-//! [`record`] (what is written down), [`execute`].
+//! [`judge`] (whether a canary is worse), [`watch`] (who looks on), [`record`] (what is written down), [`execute`],
+//! [`audit`] (who did it).
 
+pub mod audit;
 pub mod desired;
 pub mod execute;
+pub mod judge;
 pub mod observed;
 pub mod plan;
 pub mod record;
@@ -15,7 +18,10 @@ pub mod release;
 pub mod step;
 pub mod strategy;
 pub mod target;
+pub mod watch;
 
+#[cfg(test)]
+mod memory;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
@@ -23,10 +29,11 @@ mod seams;
 
 pub use desired::{Desired, DesiredService};
 pub use execute::{ExecuteError, Executor, Finished, Progress, Settled};
-pub use observed::{Group, Observed, ObservedResource};
+pub use observed::{Group, Observed, ObservedResource, Shifted};
 pub use plan::{Plan, PlanError};
 pub use record::Unfinished;
 pub use release::{Release, ReleaseId, ReleaseParts, SchemaRange};
-pub use step::Step;
-pub use strategy::Strategy;
+pub use step::{Step, Swap};
+pub use strategy::{CanaryStep, Strategy};
 pub use target::{Fault, StepError, Target};
+pub use watch::Watch;

@@ -2,14 +2,16 @@
 //! known states. The journal is cut instead of the process killed: what a killed process leaves is a prefix of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use plimsoll_bundle::Digest;
 
-use crate::properties::Memory;
+use crate::memory::Memory;
 use crate::record::Record;
 use crate::{
-    Desired, DesiredService, Executor, Fault, Finished, Observed, Plan, Settled, Step, StepError,
-    Strategy, Target,
+    CanaryStep, Desired, DesiredService, Executor, Fault, Finished, Observed, Plan, Settled, Step,
+    StepError, Strategy, Target, Watch,
 };
 
 /// Dies (stops doing anything) after so many calls of the target; a dead one does its step half or not at all.
@@ -41,36 +43,54 @@ impl Target for Mortal {
     }
 }
 
-fn want(release: u32, revision: u8) -> Desired {
-    let service = DesiredService {
-        revision: Digest::of(&[revision]),
-        replicas: 2,
-        migrate: true,
-        seed: false,
-        strategy: Strategy::Rolling {
+/// Every way to get from one release to another.
+fn strategies() -> Vec<Strategy> {
+    let step = |share| CanaryStep { share, hold_ms: 1 };
+    let blue_green = |keep_warm_ms| Strategy::BlueGreen {
+        keep_warm_ms,
+        judge_ms: 1,
+    };
+    vec![
+        Strategy::Recreate,
+        Strategy::Rolling {
             surge: 1,
             unavailable: 0,
         },
+        Strategy::Canary {
+            steps: vec![step(50), step(500)],
+        },
+        blue_green(0),
+        blue_green(1),
+    ]
+}
+
+fn want(release: u32, revision: u8, strategy: &Strategy) -> Desired {
+    let service = |name: &str| DesiredService {
+        revision: Digest::of(&[&[revision], name.as_bytes()].concat()),
+        replicas: 2,
+        migrate: true,
+        seed: false,
     };
+    let services = ["api", "worker"].map(|name| (name.to_owned(), service(name)));
     Desired {
         release: format!("r{release:012x}").parse().unwrap(),
         resources: BTreeMap::from([("db".into(), Digest::of(b"db"))]),
         listen: Digest::of(b"listen"),
         table: Digest::of(&[revision]),
-        services: BTreeMap::from([("api".into(), service)]),
+        services: BTreeMap::from(services),
+        strategy: strategy.clone(),
     }
 }
 
-fn two_releases() -> (Memory, Desired) {
-    let (first, second) = (want(1, 1), want(2, 2));
-    let mut target = Memory::default();
-    for want in [&first, &second] {
-        target.documents.insert(want.release.clone(), want.clone());
-    }
-    for step in Plan::try_new(&target.now, &first).unwrap().steps {
-        target.apply(&step).unwrap();
-    }
-    (target, second)
+/// A target with a first release, the wish for a second one, and the plan for it.
+fn change(strategy: &Strategy) -> (Memory, Desired, Plan) {
+    let (first, second) = (want(1, 1, strategy), want(2, 2, strategy));
+    let mut target = Memory::brought_to(&[first]);
+    target
+        .documents
+        .insert(second.release.clone(), second.clone());
+    let plan = Plan::try_new(&target.now, &second).unwrap();
+    (target, second, plan)
 }
 
 fn comparable(now: &Observed) -> Observed {
@@ -79,31 +99,57 @@ fn comparable(now: &Observed) -> Observed {
     now
 }
 
-#[test]
-fn a_step_that_fails_takes_back_all_that_was_begun() {
-    let (start, second) = two_releases();
-    let plan = Plan::try_new(&start.now, &second).unwrap();
-    for calls_left in 0..plan.steps.len() {
-        let dir = tempfile::tempdir().unwrap();
-        let mut executor = Executor::open(dir.path(), None).unwrap();
-        let mut target = Mortal {
-            inner: start.clone(),
-            calls_left,
-        };
-        let ended = executor
-            .run(plan.clone(), &mut target, &mut |_| {})
-            .unwrap();
-        let Finished::Undone { step, .. } = ended else {
-            panic!("{ended:?}")
-        };
-        assert_eq!(step, plan.steps[calls_left]);
-        assert_eq!(comparable(&target.inner.now), comparable(&start.now));
-        assert_eq!(Executor::open(dir.path(), None).unwrap().unfinished(), None);
+/// One release has everything: requests, table, and the word of the last commit.
+fn assert_one_release(now: &Observed, wanted: &Desired, context: &str) {
+    assert_eq!(now.release.as_ref(), Some(&wanted.release), "{context}");
+    let routed = now.routed.as_ref().map(|(release, _)| release);
+    assert_eq!(routed, Some(&wanted.release), "{context}");
+    for (service, one) in &wanted.services {
+        let cooled = now.cooled();
+        let groups = cooled.groups(service);
+        assert_eq!(groups.len(), 1, "{context}: {groups:?}");
+        assert_eq!(groups[0].revision, one.revision, "{context}");
+        assert_eq!(groups[0].ready, one.replicas, "{context}");
     }
 }
 
+#[test]
+fn a_step_that_fails_takes_back_all_that_was_begun() {
+    for strategy in strategies() {
+        let (start, _, plan) = change(&strategy);
+        for calls_left in 0..plan.steps.len() {
+            let dir = tempfile::tempdir().unwrap();
+            let mut executor = Executor::open(dir.path(), None).unwrap();
+            let mut target = Mortal {
+                inner: start.clone(),
+                calls_left,
+            };
+            let ended = executor
+                .run(plan.clone(), &mut target, &mut |_| {})
+                .unwrap();
+            let Finished::Undone { step, .. } = ended else {
+                panic!("{ended:?}")
+            };
+            assert_eq!(step, plan.steps[calls_left]);
+            assert_eq!(comparable(&target.inner.now), comparable(&start.now));
+            assert_eq!(Executor::open(dir.path(), None).unwrap().unfinished(), None);
+        }
+    }
+}
+
+/// How much of a step was done when the process was killed behind its `Applying`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Half {
+    Nothing,
+    All,
+}
+
 /// Writes what a run that was killed after `records` records left in the journal, and what it did to the target.
-fn killed_after(records: usize, plan: &Plan, start: &Memory) -> (tempfile::TempDir, Memory) {
+fn killed_after(
+    records: usize,
+    half: Half,
+    (plan, start): (&Plan, &Memory),
+) -> (tempfile::TempDir, Memory) {
     let dir = tempfile::tempdir().unwrap();
     let (mut journal, _) = plimsoll_store::Journal::open(dir.path()).unwrap();
     let mut target = start.clone();
@@ -112,84 +158,152 @@ fn killed_after(records: usize, plan: &Plan, start: &Memory) -> (tempfile::TempD
         story.push(Record::Applying { index });
         story.push(Record::Applied { index });
     }
-    for record in &story[..records] {
+    for (number, record) in story[..records].iter().enumerate() {
         journal.append(record).unwrap();
-        // Killed right behind `Applying`, the step may be done although nothing says so.
-        if let Record::Applying { index } = record {
+        if let Record::Applying { index } = record
+            && (number + 1 < records || half == Half::All)
+        {
             target.apply(&plan.steps[*index]).unwrap();
         }
     }
     (dir, target)
 }
 
+/// Every strategy, killed at every record, with the step of the last one done and not begun.
+fn every_death(mut check: impl FnMut(&str, &Strategy, (tempfile::TempDir, Memory))) {
+    for strategy in strategies() {
+        let (start, _, plan) = change(&strategy);
+        for records in 1..=2 * plan.steps.len() + 1 {
+            for half in [Half::Nothing, Half::All] {
+                let context = format!("{strategy:?} after {records} records, {half:?} of the last");
+                let left = killed_after(records, half, (&plan, &start));
+                check(&context, &strategy, left);
+            }
+        }
+    }
+}
+
 #[test]
 fn a_run_killed_at_any_record_is_resumed_by_one_that_wants_the_same() {
-    let (start, second) = two_releases();
-    let plan = Plan::try_new(&start.now, &second).unwrap();
-    for records in 1..=2 * plan.steps.len() + 1 {
-        let (dir, mut target) = killed_after(records, &plan, &start);
+    every_death(|context, strategy, (dir, mut target)| {
+        let second = want(2, 2, strategy);
         let mut executor = Executor::open(dir.path(), None).unwrap();
         let settled = executor
             .settle(&second.release, &mut target, &mut |_| {})
             .unwrap();
-        assert_eq!(
-            settled,
-            Some(Settled::Resumed(Finished::Done)),
-            "after {records} records"
+        assert_eq!(settled, Some(Settled::Resumed(Finished::Done)), "{context}");
+        assert!(
+            Plan::try_new(&target.now, &second).unwrap().is_empty(),
+            "{context}"
         );
-        assert!(Plan::try_new(&target.now, &second).unwrap().is_empty());
-    }
+        assert_one_release(&target.now, &second, context);
+    });
 }
 
 #[test]
 fn a_run_killed_at_any_record_is_undone_by_one_that_wants_something_else() {
-    let (start, second) = two_releases();
-    let plan = Plan::try_new(&start.now, &second).unwrap();
-    for records in 1..=2 * plan.steps.len() + 1 {
-        let (dir, mut target) = killed_after(records, &plan, &start);
+    every_death(|context, strategy, (dir, mut target)| {
+        let (start, _, _) = change(strategy);
         let mut executor = Executor::open(dir.path(), None).unwrap();
-        let other = "r00000000000f".parse().unwrap();
-        let settled = executor.settle(&other, &mut target, &mut |_| {}).unwrap();
-        assert_eq!(settled, Some(Settled::Undone), "after {records} records");
-        assert_eq!(
-            comparable(&target.now),
-            comparable(&start.now),
-            "after {records} records"
-        );
-    }
+        let third = want(3, 3, strategy);
+        let settled = executor
+            .settle(&third.release, &mut target, &mut |_| {})
+            .unwrap();
+        assert_eq!(settled, Some(Settled::Undone), "{context}");
+        assert_eq!(comparable(&target.now), comparable(&start.now), "{context}");
+        assert_one_release(&target.now, &want(1, 1, strategy), context);
+        target.bring_to(&third);
+        assert_one_release(&target.now, &third, context);
+    });
+}
+
+#[test]
+fn what_is_routed_is_of_one_release_wherever_a_shift_is_killed() {
+    every_death(|context, strategy, (_, target)| {
+        if !strategy.shifts() {
+            return;
+        }
+        // Nothing resumes it and nothing undoes it: this is what clients meet until somebody does.
+        let routed = target.now.routed.map(|(_, table)| table);
+        let all = target.now.shift.is_some_and(|shift| shift.share == 1000);
+        let canary = target.now.services.values().flatten();
+        let is_new =
+            |group: &crate::Group| group.revision == want(2, 2, strategy).services["api"].revision;
+        let promoted = canary
+            .filter(|group| group.cohort == plimsoll_bundle::endpoints::Cohort::Stable)
+            .any(is_new);
+        let table = if all || promoted { 2 } else { 1 };
+        assert_eq!(routed, Some(Digest::of(&[table])), "{context}");
+    });
 }
 
 #[test]
 fn a_way_back_that_was_interrupted_goes_on_going_back() {
-    let (start, second) = two_releases();
-    let plan = Plan::try_new(&start.now, &second).unwrap();
-    for undone in 0..plan.steps.len() {
-        let (dir, mut target) = killed_after(2 * plan.steps.len() + 1, &plan, &start);
-        let (mut journal, _) = plimsoll_store::Journal::open(dir.path()).unwrap();
-        journal
-            .append(&Record::Undoing {
-                because: "a test".into(),
-            })
-            .unwrap();
-        for index in (0..plan.steps.len()).rev().take(undone) {
-            target.undo(&plan.steps[index]).unwrap();
-            journal.append(&Record::Undone { index }).unwrap();
+    for strategy in strategies() {
+        let (start, second, plan) = change(&strategy);
+        let records = 2 * plan.steps.len() + 1;
+        for undone in 0..plan.steps.len() {
+            let (dir, mut target) = killed_after(records, Half::All, (&plan, &start));
+            let (mut journal, _) = plimsoll_store::Journal::open(dir.path()).unwrap();
+            journal
+                .append(&Record::Undoing {
+                    because: "a test".into(),
+                })
+                .unwrap();
+            for index in (0..plan.steps.len()).rev().take(undone) {
+                target.undo(&plan.steps[index]).unwrap();
+                journal.append(&Record::Undone { index }).unwrap();
+            }
+            drop(journal);
+            let mut executor = Executor::open(dir.path(), None).unwrap();
+            let settled = executor
+                .settle(&second.release, &mut target, &mut |_| {})
+                .unwrap();
+            assert_eq!(settled, Some(Settled::Undone));
+            assert_eq!(comparable(&target.now), comparable(&start.now));
         }
-        drop(journal);
-        let mut executor = Executor::open(dir.path(), None).unwrap();
-        let settled = executor
-            .settle(&second.release, &mut target, &mut |_| {})
-            .unwrap();
-        assert_eq!(settled, Some(Settled::Undone));
-        assert_eq!(comparable(&target.now), comparable(&start.now));
     }
 }
 
 #[test]
 fn a_second_change_waits_until_the_first_is_settled() {
-    let (start, second) = two_releases();
-    let plan = Plan::try_new(&start.now, &second).unwrap();
-    let (dir, mut target) = killed_after(2, &plan, &start);
+    let (start, _, plan) = change(&strategies()[1]);
+    let (dir, mut target) = killed_after(2, Half::All, (&plan, &start));
     let mut executor = Executor::open(dir.path(), None).unwrap();
     assert!(executor.run(plan, &mut target, &mut |_| {}).is_err());
+}
+
+/// Has seen enough after so many looks.
+#[derive(Debug)]
+struct Onlooker(AtomicUsize);
+
+impl Watch for Onlooker {
+    fn verdict(&self) -> Option<String> {
+        let left = self.0.load(Ordering::Relaxed);
+        self.0.store(left.saturating_sub(1), Ordering::Relaxed);
+        (left == 0).then(|| "3 of 100 requests failed".to_owned())
+    }
+}
+
+#[test]
+fn an_onlooker_who_has_seen_enough_has_everything_taken_back() {
+    let (start, _, plan) = change(&strategies()[2]);
+    for looks in 0..plan.steps.len() {
+        let dir = tempfile::tempdir().unwrap();
+        let onlooker: Arc<dyn Watch> = Arc::new(Onlooker(looks.into()));
+        let mut executor = Executor::open(dir.path(), None)
+            .unwrap()
+            .watched_by(Some(onlooker));
+        let mut target = start.clone();
+        let ended = executor
+            .run(plan.clone(), &mut target, &mut |_| {})
+            .unwrap();
+        let Finished::Undone { step, error } = ended else {
+            panic!("{ended:?}")
+        };
+        assert_eq!(step, plan.steps[looks]);
+        assert_eq!(error.message, "3 of 100 requests failed");
+        assert_eq!(comparable(&target.now), comparable(&start.now));
+        assert_eq!(Executor::open(dir.path(), None).unwrap().unfinished(), None);
+    }
 }

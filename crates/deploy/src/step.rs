@@ -4,9 +4,11 @@
 //! run that was killed in the middle of a step do that step again.
 
 use plimsoll_bundle::Digest;
+use plimsoll_bundle::endpoints::Cohort;
 use serde::{Deserialize, Serialize};
 
 use crate::ReleaseId;
+use crate::strategy::WHOLE;
 
 /// One change of a target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,8 +45,8 @@ pub enum Step {
         /// The service.
         service: String,
     },
-    /// A revision of a service has `to` replicas: when it rises all of them are ready, when it falls the others were
-    /// drained and are gone.
+    /// A revision of a service has `to` replicas in a cohort: when it rises all of them are ready, when it falls the
+    /// others were drained and are gone.
     Scale {
         /// The service.
         service: String,
@@ -52,6 +54,9 @@ pub enum Step {
         revision: Digest,
         /// The release that brought the revision.
         release: ReleaseId,
+        /// Their part in the change.
+        #[serde(default, skip_serializing_if = "Cohort::is_stable")]
+        cohort: Cohort,
         /// Replicas before.
         from: u32,
         /// Replicas after.
@@ -64,43 +69,95 @@ pub enum Step {
         /// The release after.
         to: Option<ReleaseId>,
     },
+    /// The canary replicas of all services get `to` of the new requests, in one move. With `table`, the edge routes by
+    /// another table from that move on, so that what is served is of one release.
+    Shift {
+        /// The release of the canaries.
+        to_release: ReleaseId,
+        /// Its share before, in permille.
+        from: u32,
+        /// Its share after, in permille.
+        to: u32,
+        /// The table that goes with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        table: Option<Swap>,
+    },
+    /// The canary replicas were watched for a while, and are not worse than those beside them. Changes nothing, so
+    /// there is nothing to take back; fails with the numbers.
+    Judge {
+        /// The release of the canaries.
+        release: ReleaseId,
+        /// For how long at least, in milliseconds.
+        hold_ms: u64,
+        /// Their share of the requests meanwhile, in permille.
+        share: u32,
+    },
+    /// The replicas of `release` in these services go from one cohort to another. To the stable one ends a shift that
+    /// has moved everything; away from it is its way back.
+    Promote {
+        /// The release.
+        release: ReleaseId,
+        /// The services in which its replicas are in `from`.
+        services: Vec<String>,
+        /// The cohort before.
+        from: Cohort,
+        /// The cohort after.
+        to: Cohort,
+    },
+    /// What an earlier change kept ready beside `release` is ended, and its replicas are the stable ones. Without a way
+    /// back and without need of one: nothing that is ended had any requests.
+    Cool {
+        /// The release that has all requests.
+        release: ReleaseId,
+    },
     /// `to` is the release in force. The last step: before it the way back is open, after it the change is done.
     Commit {
         /// The release before.
         from: Option<ReleaseId>,
         /// The release after.
         to: Option<ReleaseId>,
+        /// How long replicas that were left without requests are kept ready, in milliseconds; somebody ends them then.
+        #[serde(default, skip_serializing_if = "is_nothing")]
+        warm_ms: u64,
     },
+}
+
+/// One table in the place of another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Swap {
+    /// The release whose table is in force before.
+    pub from: Option<ReleaseId>,
+    /// The release whose table is in force after.
+    pub to: Option<ReleaseId>,
 }
 
 impl Step {
     /// The step that takes this one back, or nothing where there is no way back and none is needed.
     pub fn inverse(&self) -> Option<Self> {
-        let step = self.clone();
-        match step {
-            Self::Resource { name, from, to } => Some(Self::Resource {
-                name,
-                from: to,
-                to: from,
-            }),
-            Self::Listen { from, to } => Some(Self::Listen { from: to, to: from }),
-            Self::Migrate { .. } | Self::Seed { .. } => None,
-            Self::Scale {
-                service,
-                revision,
-                release,
-                from,
-                to,
-            } => Some(Self::Scale {
-                service,
-                revision,
-                release,
-                from: to,
-                to: from,
-            }),
-            Self::Route { from, to } => Some(Self::Route { from: to, to: from }),
-            Self::Commit { from, to } => Some(Self::Commit { from: to, to: from }),
+        let mut step = self.clone();
+        match &mut step {
+            Self::Resource { from, to, .. }
+            | Self::Listen { from, to }
+            | Self::Route { from, to } => std::mem::swap(from, to),
+            Self::Commit { from, to, warm_ms } => {
+                std::mem::swap(from, to);
+                *warm_ms = 0;
+            }
+            Self::Scale { from, to, .. } => std::mem::swap(from, to),
+            Self::Promote { from, to, .. } => std::mem::swap(from, to),
+            Self::Shift {
+                from, to, table, ..
+            } => {
+                std::mem::swap(from, to);
+                if let Some(table) = table {
+                    std::mem::swap(&mut table.from, &mut table.to);
+                }
+            }
+            Self::Migrate { .. } | Self::Seed { .. } | Self::Judge { .. } | Self::Cool { .. } => {
+                return None;
+            }
         }
+        Some(step)
     }
 
     /// Whether it changes nothing that was asked before, and only waits until it is so: after a crash.
@@ -109,9 +166,14 @@ impl Step {
             Self::Resource { from, to, .. }
             | Self::Listen { from, to }
             | Self::Route { from, to }
-            | Self::Commit { from, to } => from == to,
+            | Self::Commit { from, to, .. } => from == to,
             Self::Scale { from, to, .. } => from == to,
-            Self::Migrate { .. } | Self::Seed { .. } => false,
+            Self::Migrate { .. }
+            | Self::Seed { .. }
+            | Self::Shift { .. }
+            | Self::Judge { .. }
+            | Self::Promote { .. }
+            | Self::Cool { .. } => false,
         }
     }
 
@@ -129,20 +191,59 @@ impl Step {
             Self::Scale {
                 service,
                 release,
+                cohort,
                 from,
                 to,
                 ..
             } => {
-                format!("{service} of {release}: {from} to {to} {}", replicas(*to))
+                let kind = match cohort {
+                    Cohort::Stable => "",
+                    Cohort::Fresh => "fresh ",
+                    Cohort::Canary => "canary ",
+                };
+                let replicas = if *to == 1 { "replica" } else { "replicas" };
+                format!("{service} of {release}: {from} to {to} {kind}{replicas}")
             }
             Self::Route { to: Some(to), .. } => format!("route by {to}"),
             Self::Route { to: None, .. } => "route nothing".into(),
+            Self::Shift { to_release, to, .. } => match *to {
+                0 => format!("send no new requests to {to_release}"),
+                WHOLE => format!("send all new requests to {to_release}"),
+                share => format!("send {} of new requests to {to_release}", percent(share)),
+            },
+            Self::Judge {
+                release,
+                hold_ms,
+                share,
+            } => {
+                let seconds = hold_ms.div_ceil(1000);
+                format!("judge {release} at {} for {seconds} s", percent(*share))
+            }
+            Self::Promote {
+                release,
+                to: Cohort::Stable,
+                ..
+            } => format!("{release} is the stable release"),
+            Self::Promote { release, to, .. } => format!("{release} is in cohort {to:?} again"),
+            Self::Cool { release } => format!("end what was kept ready beside {release}"),
             Self::Commit { to: Some(to), .. } => format!("{to} is in force"),
             Self::Commit { to: None, .. } => "nothing is in force".into(),
         }
     }
 }
 
-fn replicas(count: u32) -> &'static str {
-    if count == 1 { "replica" } else { "replicas" }
+/// A share in words: `5%`, `0.5%`.
+pub(crate) fn percent(share: u32) -> String {
+    match (share / 10, share % 10) {
+        (whole, 0) => format!("{whole}%"),
+        (whole, tenths) => format!("{whole}.{tenths}%"),
+    }
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+fn is_nothing(value: &u64) -> bool {
+    *value == 0
 }

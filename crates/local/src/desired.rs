@@ -38,7 +38,6 @@ pub(crate) fn desired(
             replicas: replicas(program.scale, running),
             migrate: program.migrate.is_some(),
             seed: request.seed && program.seed.is_some(),
-            strategy: request.strategy,
         };
         services.insert(name.to_owned(), wanted);
     }
@@ -54,6 +53,7 @@ pub(crate) fn desired(
         listen: listen_digest(bundle)?,
         table: canonical::digest(&bundle.gateway)?,
         services,
+        strategy: request.strategy.clone(),
     })
 }
 

@@ -7,12 +7,14 @@
 //! [`state`] (where things lie), [`secrets`], `desired` and `target` (the planner's view), `control` (how a command
 //! speaks to the daemon), `daemon`, `orders`, `images`, `resources`.
 
+pub mod cleanup;
 mod control;
 pub mod daemon;
 mod desired;
 pub mod error;
 pub mod event;
 mod images;
+mod in_force;
 pub mod local;
 pub mod logs;
 mod orders;
@@ -34,9 +36,11 @@ mod sweep;
 mod target;
 mod unattended;
 
+pub use cleanup::{Cleaned, Keep, cleanup};
 pub use control::client::Cancel;
 pub use error::LocalError;
 pub use event::{Decision, Event, LogLine};
+pub use in_force::{in_force, routes_in_force};
 pub use local::Local;
 pub use logs::LogFilter;
 pub use outcome::{Data, DeployRequest, Ending, Login, Outcome};

@@ -282,6 +282,9 @@ impl Local {
 
     /// A supervisor of this very build.
     fn current(&self, sink: &mut Sink<'_>) -> Result<Client, LocalError> {
+        if let Some(Err(error)) = &self.settings.runtime {
+            return Err(error.clone().into());
+        }
         start::supervisor_of_this_build(&self.env, &self.daemon_file(), &self.cancel, sink)
     }
 
@@ -294,6 +297,8 @@ impl Local {
             tool_version: self.settings.tool_version.clone(),
             key_file: self.settings.key_file.clone(),
             runtime_dir: self.settings.runtime_dir.clone(),
+            // One that cannot be used starts nothing; what runs can be ended all the same.
+            runtime: self.settings.runtime.clone().and_then(Result::ok),
         }
     }
 

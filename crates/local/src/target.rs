@@ -57,7 +57,7 @@ impl Target for LocalTarget<'_> {
 
     fn apply(&mut self, step: &Step) -> Result<(), StepError> {
         self.client
-            .call(verb(step), Some(self.deadline), self.on_event)?;
+            .call(verb(step)?, Some(self.deadline), self.on_event)?;
         Ok(())
     }
 
@@ -66,13 +66,13 @@ impl Target for LocalTarget<'_> {
             return Ok(());
         };
         let client = self.way_back.client()?;
-        client.call(verb(&inverse), Some(self.deadline), self.on_event)?;
+        client.call(verb(&inverse)?, Some(self.deadline), self.on_event)?;
         Ok(())
     }
 }
 
-fn verb(step: &Step) -> Verb {
-    match step.clone() {
+fn verb(step: &Step) -> Result<Verb, StepError> {
+    Ok(match step.clone() {
         Step::Resource {
             name, to: release, ..
         } => Verb::Resource { name, release },
@@ -101,7 +101,14 @@ fn verb(step: &Step) -> Verb {
         },
         Step::Route { to: release, .. } => Verb::Route { release },
         Step::Commit { to: release, .. } => Verb::Commit { release },
-    }
+        Step::Shift { .. } | Step::Judge { .. } | Step::Promote { .. } | Step::Cool { .. } => {
+            return Err(StepError {
+                message: "this machine does not share requests out by weight yet".into(),
+                hint: Some("choose rolling or recreate".into()),
+                fault: Fault::Usage,
+            });
+        }
+    })
 }
 
 fn confused() -> StepError {

@@ -75,6 +75,7 @@ fn group(service: &str, wanted: &Wanted, processes: &[Supervised]) -> Group {
     Group {
         revision: wanted.revision.clone(),
         release: wanted.release.clone(),
+        cohort: plimsoll_bundle::endpoints::Cohort::Stable,
         wanted: wanted.replicas,
         ready: u32::try_from(ready).unwrap_or(u32::MAX),
     }
@@ -134,6 +135,7 @@ fn own(world: &World) -> ProcessStatus {
         pid: Some(pid),
         state: ProcessState::Ready,
         isolation: IsolationClass::ByConvention.to_string(),
+        runtime: None,
         cpu_ms,
         cpu_millis: None,
         rss_bytes,
@@ -175,6 +177,7 @@ fn describe(process: &Supervised, processes: &mut Vec<ProcessStatus>) {
             pid: Some(pid),
             state: ProcessState::Ready,
             isolation: IsolationClass::ByConvention.to_string(),
+            runtime: None,
             cpu_ms,
             rss_bytes,
             restarts: 0,
@@ -210,6 +213,7 @@ fn main_process(process: &Supervised) -> ProcessStatus {
             .class
             .unwrap_or(IsolationClass::ByConvention)
             .to_string(),
+        runtime: process.runtime.clone(),
         cpu_ms: usage.cpu_ms,
         cpu_millis: None,
         rss_bytes: usage.rss_bytes,
