@@ -48,6 +48,8 @@ pub(crate) struct Hub {
     notes: SyncMutex<Vec<String>>,
     state: Mutex<State>,
     draining: std::sync::atomic::AtomicBool,
+    /// Whether another gateway serves the same sockets already.
+    succeeded: std::sync::atomic::AtomicBool,
 }
 
 #[derive(Debug)]
@@ -87,6 +89,7 @@ impl Hub {
                 endpoints: Endpoints::empty(),
             }),
             draining: false.into(),
+            succeeded: false.into(),
         }
     }
 
