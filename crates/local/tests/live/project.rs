@@ -316,6 +316,7 @@ impl Project {
                     readiness,
                     drain,
                     sticky: Sticky::None,
+                    mutual_tls: None,
                 },
                 spec.release,
             ),
