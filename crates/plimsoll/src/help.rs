@@ -50,6 +50,18 @@ help!(
     "PLIMSOLL_RUNTIME=runc plimsoll up   replicas are contained by an OCI runtime (runc, crun, youki), as root"
 );
 help!(
+    CLEANUP,
+    "plimsoll cleanup --plan       what could go",
+    "plimsoll cleanup --keep 3     keep three releases beside the one in force",
+    "plimsoll cleanup --quota 10Gi"
+);
+help!(
+    AUDIT,
+    "plimsoll audit                the newest 50 entries",
+    "plimsoll audit verify         0 when every entry is as it was written, 1 when not",
+    "plimsoll audit --format json -n 1000"
+);
+help!(
     DOWN,
     "plimsoll down                 traffic drains, then everything ends; data stays",
     "plimsoll down --data          delete the data too, after the app's name was typed",

@@ -194,6 +194,9 @@ pub struct RouteSpec {
     pub stream: bool,
     /// `cache-control` of successful answers, where the route sets it.
     pub cache_control: Option<String>,
+    /// How long the gateway keeps answers at most, and those that say nothing themselves. Left out where it keeps none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_ms: Option<u64>,
 }
 
 /// Where a route's requests go.

@@ -91,6 +91,8 @@ impl Exchange {
     pub(crate) fn finish(mut self, response: Response<EdgeBody>) -> Response<Tracked> {
         let (mut parts, body) = response.into_parts();
         self.status = parts.status.as_u16();
+        // The replica's version is no matter of the client's connection.
+        parts.version = Version::HTTP_11;
         let snapshot;
         let fixed = match &self.route {
             Some(route) if self.client.tls => &route.tls_headers,
@@ -124,6 +126,13 @@ impl Exchange {
         }
         let exchange = self;
         Response::from_parts(parts, Tracked { body, exchange })
+    }
+
+    /// Counts what the cache did.
+    pub(crate) fn count_cache(&self, is_hit: bool) {
+        if let Some(route) = &self.route {
+            route.stats.cache(self.core.id, is_hit);
+        }
     }
 
     fn count_and_log(&self) {
@@ -173,6 +182,9 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         self.client.watch.end();
+        if self.status == 0 && self.version == Version::HTTP_2 {
+            self.client.watch.abandoned();
+        }
         self.core
             .in_flight
             .set(self.core.in_flight.get().saturating_sub(1));

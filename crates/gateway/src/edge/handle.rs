@@ -19,7 +19,7 @@ use super::headers::{X_FORWARDED_PROTO, X_REAL_IP, X_REQUEST_ID};
 use super::limit::Verdict;
 use super::problem::Problem;
 use super::route::{Found, Route, Target};
-use super::{cors, maintenance, proxy, tunnel};
+use super::{cache, cors, maintenance, proxy, tunnel};
 use crate::cidr;
 use crate::snapshot::Snapshot;
 
@@ -50,7 +50,7 @@ async fn answer(
     parts: Parts,
     body: Incoming,
 ) -> Result<Response<EdgeBody>, Problem> {
-    if let Err(reject) = check_request(&parts) {
+    if let Err(reject) = check_request(&parts, exchange.client.watch.has_two_lengths()) {
         exchange.core.shared.rejected(reject);
         return Err(Problem::new(reject.status(), reject.detail()).closing());
     }
@@ -81,6 +81,10 @@ async fn answer(
         exchange.cors_origin = cors.origin(&parts.headers);
     }
     admit(exchange, &route, &parts, &body)?;
+    let route = match hold(exchange, route, &parts, &path).await? {
+        Ok(route) => route,
+        Err(page) => return Ok(page),
+    };
     match &route.target {
         Target::Files(files) => serve_files(&route, files, &parts, &path).await,
         Target::Service(service) => {
@@ -98,12 +102,36 @@ async fn answer(
                 let detail = "this route does not upgrade";
                 return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail));
             }
-            let mut parts = parts;
-            rewrite(exchange, &route, &mut parts, &path)?;
-            let request = Request::from_parts(parts, body);
-            let response = proxy::proxy(exchange, &route, service, request).await?;
+            let response = if let Some(cache) = &route.cache {
+                let to = (route.as_ref(), service);
+                let request = Request::from_parts(parts, body);
+                // Boxed, or every request would carry the room that this way needs.
+                Box::pin(cache::answer(exchange, cache, to, request, &path)).await?
+            } else {
+                let mut parts = parts;
+                rewrite(exchange, &route, &mut parts, &path)?;
+                let request = Request::from_parts(parts, body);
+                proxy::proxy(exchange, &route, service, request).await?
+            };
             Ok(compress::apply(choice, &exchange.method, response))
         }
+    }
+}
+
+/// Waits while the route's service is paused. What is in force afterwards decides where the request goes.
+async fn hold(
+    exchange: &mut Exchange,
+    route: Arc<Route>,
+    parts: &Parts,
+    path: &str,
+) -> Result<Result<Arc<Route>, Response<EdgeBody>>, Problem> {
+    match &route.target {
+        Target::Service(service) if service.gate.is_closed() => {
+            service.gate.wait().await?;
+            let snapshot = exchange.core.snapshot();
+            find(exchange, &snapshot, parts, path)
+        }
+        Target::Service(_) | Target::Files(_) => Ok(Ok(route)),
     }
 }
 

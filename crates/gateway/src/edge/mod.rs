@@ -5,6 +5,7 @@
 
 pub(crate) mod balance;
 pub(crate) mod body;
+pub(crate) mod cache;
 pub(crate) mod check;
 pub(crate) mod cohorts;
 pub(crate) mod compress;
@@ -13,10 +14,13 @@ pub(crate) mod cors;
 pub(crate) mod dial;
 pub(crate) mod endpoint;
 pub(crate) mod exchange;
+pub(crate) mod gate;
 pub(crate) mod handle;
 pub(crate) mod headers;
+mod lengths;
 pub(crate) mod limit;
 pub(crate) mod maintenance;
+pub(crate) mod patience;
 pub(crate) mod pool;
 pub(crate) mod problem;
 pub(crate) mod proxy;

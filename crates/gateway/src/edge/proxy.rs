@@ -5,8 +5,11 @@
 //! went to the client; so that this also holds in mid-body, the first 64 KiB of such answers are held back.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -20,10 +23,12 @@ use super::body::{EdgeBody, UpstreamBody};
 use super::endpoint::Endpoint;
 use super::exchange::Exchange;
 use super::headers;
+use super::patience::Patience;
 use super::pool::Lease;
 use super::problem::Problem;
 use super::request_body::{Progress, RequestBody};
 use super::route::{Route, Service};
+use super::timers::Elapsed;
 use super::upstream::{AttemptError, Choice, lease, send};
 
 /// Bodies of PUT and DELETE that are kept, and what is held back of answers.
@@ -191,10 +196,11 @@ impl Journey<'_> {
                 if progress.is_some_and(|progress| progress.too_long.get()) {
                     return Err(Outcome::Over(too_large()));
                 }
+                if progress.is_some_and(|progress| progress.too_slow.get()) {
+                    return Err(Outcome::Over(too_slow()));
+                }
                 if progress.is_some_and(|progress| progress.broken.get()) {
-                    let detail = "the request's body was broken off";
-                    let problem = Problem::new(StatusCode::BAD_REQUEST, detail).closing();
-                    return Err(Outcome::Over(problem));
+                    return Err(Outcome::Over(broken_off()));
                 }
                 Err(self.lost(reused))
             }
@@ -318,15 +324,21 @@ async fn collect(
         return Ok(None);
     }
     let watch = &exchange.client.watch;
+    let mut patience = Patience::new(&exchange.core.timers);
     let mut kept = Vec::new();
-    while let Some(frame) = {
-        watch.set_in_body(true);
-        incoming.frame().await
-    } {
-        let frame = frame.map_err(|_| {
-            Problem::new(StatusCode::BAD_REQUEST, "the request's body was broken off").closing()
-        })?;
-        if let Ok(data) = frame.into_data() {
+    watch.set_in_body(true);
+    loop {
+        let next = poll_fn(
+            |context| match Pin::new(&mut incoming).poll_frame(context) {
+                Poll::Ready(next) => Poll::Ready(Ok(next)),
+                Poll::Pending => patience.poll_wait(context).map(Err),
+            },
+        );
+        let Some(frame) = next.await.map_err(|Elapsed| too_slow())? else {
+            break;
+        };
+        if let Ok(data) = frame.map_err(|_| broken_off())?.into_data() {
+            patience.received(data.len());
             if (kept.len() + data.len()) as u64 > route.body_bytes {
                 return Err(too_large());
             }
@@ -363,6 +375,16 @@ pub(crate) fn too_large() -> Problem {
         "the body exceeds this route's limit",
     )
     .closing()
+}
+
+fn too_slow() -> Problem {
+    let detail = "the request's body came too slowly";
+    Problem::new(StatusCode::REQUEST_TIMEOUT, detail).closing()
+}
+
+fn broken_off() -> Problem {
+    let detail = "the request's body was broken off";
+    Problem::new(StatusCode::BAD_REQUEST, detail).closing()
 }
 
 /// The answer when a service has no replica that takes traffic.

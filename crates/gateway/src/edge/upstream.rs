@@ -60,6 +60,8 @@ impl Choice {
 
 /// A connection: an idle one unless `fresh`, or a new one.
 pub(crate) async fn lease(core: &Rc<Core>, choice: &Choice, fresh: bool) -> io::Result<Lease> {
+    // Counted before it is connected, or a drain would take the replica for idle.
+    let in_flight = choice.endpoint.begin();
     let key = choice.pool();
     let idle = if fresh {
         None
@@ -78,7 +80,7 @@ pub(crate) async fn lease(core: &Rc<Core>, choice: &Choice, fresh: bool) -> io::
         sender: Some(sender),
         reused,
         progress: None,
-        in_flight: Some(choice.endpoint.begin()),
+        in_flight: Some(in_flight),
     })
 }
 

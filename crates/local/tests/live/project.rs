@@ -415,6 +415,7 @@ impl Project {
             headers: Vec::new(),
             stream: false,
             cache_control: None,
+            keep_ms: None,
         };
         GatewayTable {
             header: Header::new(GatewayTable::FORMAT, GatewayTable::VERSION),

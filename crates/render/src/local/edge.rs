@@ -229,6 +229,11 @@ fn route(
         headers: route.headers.iter().map(plain_header).collect(),
         stream: route.stream,
         cache_control: route.cache.as_ref().map(cache_control),
+        keep_ms: route
+            .cache
+            .as_ref()
+            .map(|cache| cache.edge.0)
+            .filter(|keep| *keep > 0),
     })
 }
 
