@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
-use crate::control::{Drained, Health, Refusal};
+use crate::control::{Drained, Health, Refusal, Sample};
 use crate::edge::core::{Command, Shared};
 use crate::edge::endpoint::Endpoint;
 use crate::health::Probers;
@@ -323,6 +323,11 @@ impl Hub {
             (name.clone(), limiter.clients())
         };
         state.registry.limiters().map(count).collect()
+    }
+
+    /// What the replicas did: see [`crate::samples::Samples::page`].
+    pub(crate) async fn samples(&self, after: &str) -> (Vec<Sample>, bool) {
+        self.state.lock().await.registry.samples().page(after)
     }
 
     /// The port of the metrics listener, where the table wants one.

@@ -17,6 +17,7 @@ mod hub;
 mod metrics;
 mod random;
 pub mod run;
+mod samples;
 mod snapshot;
 mod status;
 mod stored;

@@ -81,7 +81,7 @@ const ENDPOINT_FAMILIES: [EndpointFamily; 5] = [
         "endpoint_requests_total",
         "counter",
         "Requests sent to a replica.",
-        |of| of.requests.load(Ordering::Relaxed),
+        |of| of.tally.requests(),
     ),
     (
         "endpoint_failures_total",

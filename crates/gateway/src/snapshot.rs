@@ -21,6 +21,8 @@ use crate::edge::endpoint::Endpoint;
 use crate::edge::limit::Limiter;
 use crate::edge::route::{Route, Router, Service, Target};
 use crate::edge::stats::RouteStats;
+use crate::edge::sticky::Sticky;
+use crate::samples::Samples;
 
 /// Ports per replica that can have a pool of their own.
 const POOLS_PER_ENDPOINT: u64 = 256;
@@ -107,6 +109,7 @@ pub(crate) struct Registry {
     limiters: HashMap<String, Arc<Limiter>>,
     stats: HashMap<String, Arc<RouteStats>>,
     endpoints: HashMap<String, Weak<Endpoint>>,
+    samples: Samples,
     folders: HashMap<Digest, Arc<Folder>>,
 }
 
@@ -118,6 +121,7 @@ impl Registry {
             limiters: HashMap::new(),
             stats: HashMap::new(),
             endpoints: HashMap::new(),
+            samples: Samples::new(cores),
             folders: HashMap::new(),
         }
     }
@@ -137,6 +141,11 @@ impl Registry {
         self.limiters.iter()
     }
 
+    /// What the replicas did, those that left included.
+    pub(crate) fn samples(&self) -> &Samples {
+        &self.samples
+    }
+
     fn endpoint(
         &mut self,
         service: &str,
@@ -144,7 +153,10 @@ impl Registry {
     ) -> Arc<Endpoint> {
         let known = self.endpoints.get(&document.id).and_then(Weak::upgrade);
         let same = known.filter(|known| known.ports == document.ports && known.service == service);
-        let endpoint = same.unwrap_or_else(|| Arc::new(Endpoint::new(service, document)));
+        let endpoint = same.unwrap_or_else(|| {
+            let tally = self.samples.of(&document.id);
+            Arc::new(Endpoint::new(service, document, tally))
+        });
         self.endpoints
             .insert(document.id.clone(), Arc::downgrade(&endpoint));
         endpoint
@@ -214,6 +226,7 @@ impl Registry {
     }
 
     fn list(&mut self, document: &Endpoints) -> (Vec<Listed>, BTreeMap<String, Vec<Replica>>) {
+        self.samples.follow(document);
         let mut listed = Vec::new();
         let mut by_service = BTreeMap::new();
         for (service, endpoints) in &document.services {
@@ -319,13 +332,13 @@ impl Registry {
     ) -> Result<Target, TableError> {
         match &spec.to {
             Destination::Service { service, port } => {
-                if !context.table.services.contains_key(service) {
-                    return Err(TableError::Missing {
-                        route: spec.name.clone(),
-                        kind: "service",
-                        name: service.clone(),
-                    });
-                }
+                let known = context.table.services.get(service);
+                let known = known.ok_or_else(|| TableError::Missing {
+                    route: spec.name.clone(),
+                    kind: "service",
+                    name: service.clone(),
+                })?;
+                let sticks = !known.sticky.is_none();
                 let replicas = context.replicas.get(service).into_iter().flatten();
                 let with_port =
                     replicas.filter(|replica| replica.endpoint.ports.contains_key(port));
@@ -333,6 +346,7 @@ impl Registry {
                     name: service.clone(),
                     port: port.clone(),
                     replicas: Replicas::new(with_port.cloned().collect()),
+                    sticky: sticks.then(|| Sticky::new(context.table)),
                 }))
             }
             Destination::Files {

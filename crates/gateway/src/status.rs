@@ -27,7 +27,7 @@ pub(crate) async fn status(hub: &Hub) -> Status {
         weight: listed.weight,
         in_flight: listed.endpoint.in_flight(),
         sockets: listed.endpoint.sockets(),
-        requests: listed.endpoint.requests.load(Ordering::Relaxed),
+        requests: listed.endpoint.tally.requests(),
         failures: listed.endpoint.failures.load(Ordering::Relaxed),
         last_error: listed.endpoint.last_error(),
     });

@@ -134,6 +134,30 @@ fn an_idempotent_request_is_sent_once_more_to_another_replica_and_others_are_not
 }
 
 #[test]
+fn an_old_replica_makes_no_old_answer_and_costs_the_client_no_connection() {
+    let backends = [Backend::start()];
+    let edge = edge(&backends);
+    let mut stream = connect(edge.http);
+    for path in ["/old", "/old", "/new"] {
+        let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut version = [0; 9];
+        stream.read_exact(&mut version).unwrap();
+        assert_eq!(&version, b"HTTP/1.1 ", "{path}");
+        let mut rest = b"HTTP/1.1 ".chain(&mut stream);
+        let answer = read_answer(&mut rest, false).unwrap();
+        assert_eq!((answer.status, answer.header("connection")), (200, None));
+    }
+    // A client that is old itself is answered in its own version.
+    stream
+        .write_all(b"GET /new HTTP/1.0\r\nhost: a\r\n\r\n")
+        .unwrap();
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    assert!(rest.starts_with("HTTP/1.0 200 "), "{rest}");
+}
+
+#[test]
 fn a_replica_killed_under_load_fails_no_get() {
     let backends = [Backend::start_slow(5), Backend::start_slow(5)];
     let edge = edge(&backends);

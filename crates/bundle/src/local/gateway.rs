@@ -244,4 +244,26 @@ pub struct GatewayService {
     pub readiness: Probe,
     /// The budgets of a farewell.
     pub drain: DrainSpec,
+    /// What keeps one client on one side of a change. Left out where nothing does, so that tables of before stay as
+    /// they are.
+    #[serde(default, skip_serializing_if = "Sticky::is_none")]
+    pub sticky: Sticky,
+}
+
+/// What keeps one client on one side of a change of releases.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sticky {
+    /// Nothing: each request is drawn anew.
+    #[default]
+    None,
+    /// A cookie; for a client without one, its address and its user agent.
+    Cookie,
+}
+
+impl Sticky {
+    /// Whether nothing does.
+    pub fn is_none(&self) -> bool {
+        *self == Self::None
+    }
 }

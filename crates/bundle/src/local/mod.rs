@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use gateway::{
     CorsSpec, Destination, Encoding, GatewayService, GatewayTable, HeaderValue, LimitKey,
-    Listeners, MaintenanceSpec, RateLimit, RouteSpec, TlsIssuer, TlsSpec, TlsVersion,
+    Listeners, MaintenanceSpec, RateLimit, RouteSpec, Sticky, TlsIssuer, TlsSpec, TlsVersion,
 };
 pub use header::{Header, HeaderError};
 pub use image::ImageSpec;

@@ -11,7 +11,7 @@ use plimsoll_stdx::net::unix;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::wire::{self, Drained, Hello, Info, Refusal, Reply, Request, Status};
+use super::wire::{self, Drained, Hello, Info, Refusal, Reply, Request, Sample, Status};
 
 /// Time for one answer that waits for nothing but the disk and the cores' loops.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -157,6 +157,24 @@ impl Client {
         {
             Reply::Drained(drained) => Ok(drained),
             _ => Err(self.confused()),
+        }
+    }
+
+    /// What each replica did since it was first listed, by id; see [`Sample`].
+    pub async fn samples(&mut self) -> Result<Vec<Sample>, ControlError> {
+        let mut all: Vec<Sample> = Vec::new();
+        loop {
+            let after = all.last().map_or("", |sample| &sample.id).to_owned();
+            match self.call(&Request::Samples { after }, ANSWER).await? {
+                Reply::Samples { samples, more } => {
+                    let more = more && !samples.is_empty();
+                    all.extend(samples);
+                    if !more {
+                        return Ok(all);
+                    }
+                }
+                _ => return Err(self.confused()),
+            }
         }
     }
 

@@ -9,7 +9,7 @@ pub(crate) mod wire;
 
 pub use client::{Client, ControlError};
 pub use wire::{
-    Drained, EndpointStatus, Health, Hello, Info, Refusal, RouteStatus, Status, TlsStatus,
+    Drained, EndpointStatus, Health, Hello, Info, Refusal, RouteStatus, Sample, Status, TlsStatus,
 };
 
 /// The socket's name in the gateway's folder.

@@ -115,6 +115,10 @@ async fn handle(hub: &Arc<Hub>, epoch: u64, request: Request) -> Reply {
         Request::Metrics => Ok(Reply::Metrics {
             text: metrics::text(hub).await,
         }),
+        Request::Samples { after } => {
+            let (samples, more) = hub.samples(&after).await;
+            Ok(Reply::Samples { samples, more })
+        }
         Request::Shutdown => {
             hub.ending.notify_one();
             Ok(Reply::Done)

@@ -1,6 +1,6 @@
 //! What travels over the control socket.
 
-use plimsoll_bundle::endpoints::{Endpoints, Traffic};
+use plimsoll_bundle::endpoints::{Cohort, Endpoints, Traffic};
 use plimsoll_bundle::local::GatewayTable;
 use serde::{Deserialize, Serialize};
 
@@ -66,6 +66,10 @@ pub(crate) enum Request {
         endpoint: String,
     },
     Metrics,
+    /// The samples of replicas whose id is above `after`.
+    Samples {
+        after: String,
+    },
     Shutdown,
 }
 
@@ -78,6 +82,7 @@ pub(crate) enum Reply {
     Status(Box<Status>),
     Drained(Drained),
     Metrics { text: String },
+    Samples { samples: Vec<Sample>, more: bool },
     Refused { code: Refusal, message: String },
 }
 
@@ -187,6 +192,34 @@ pub struct EndpointStatus {
     pub failures: u64,
     /// Why the last failed probe failed.
     pub last_error: Option<String>,
+}
+
+/// What one replica did since it was first listed. Numbers only rise, also when the replica goes from one cohort to
+/// another, and stay for a while after it left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sample {
+    /// The service's name.
+    pub service: String,
+    /// The replica's id.
+    pub id: String,
+    /// The release that it runs.
+    pub release: String,
+    /// Its part in a change, as the last endpoints document with it said.
+    pub cohort: Cohort,
+    /// Requests sent to it, repetitions included. Those that are not in `classes` are in flight, or the client gave up.
+    pub requests: u64,
+    /// Its answers: 1xx to 5xx at index 1 to 5; requests that it did not answer at index 0.
+    pub classes: [u64; 6],
+    /// Requests that it failed: answered with 5xx, not answered (also where another replica then answered the client),
+    /// or broken off in mid-answer.
+    pub failed: u64,
+    /// When the first request was sent to it, in milliseconds since the Unix epoch.
+    pub first_ms: Option<u64>,
+    /// When the last one was.
+    pub last_ms: Option<u64>,
+    /// From sending to an answer in hand (its first 64 KiB, or the head of a stream): the longest latency of a bucket
+    /// in microseconds, and how many answers are in it. At most 3 % wide, ascending, without empty ones.
+    pub latency: Vec<(u64, u64)>,
 }
 
 /// One route's counts since start.

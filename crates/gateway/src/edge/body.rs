@@ -128,7 +128,7 @@ impl UpstreamBody {
                     return Poll::Ready(Some(Ok(Frame::data(data))));
                 }
                 Poll::Ready(Some(Err(error))) => {
-                    self.lease.failed();
+                    self.lease.broken_off();
                     return Poll::Ready(Some(Err(io::Error::other(error))));
                 }
                 Poll::Ready(None) => {
@@ -152,7 +152,7 @@ impl UpstreamBody {
         if let Some((timer, _)) = &mut self.pause
             && timer.poll(context).is_ready()
         {
-            self.lease.failed();
+            self.lease.broken_off();
             let error = io::Error::new(io::ErrorKind::TimedOut, "the replica stopped in mid-body");
             return Poll::Ready(Some(Err(error)));
         }

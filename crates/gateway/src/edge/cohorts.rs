@@ -75,6 +75,16 @@ impl Replicas {
         balance::pick(&self.all[part.members.clone()], tried, random)
     }
 
+    /// Whether there is more than one part, so that it matters in which one a client is.
+    pub(crate) fn is_divided(&self) -> bool {
+        self.parts.len() > 1
+    }
+
+    /// Whether a request that was sent to those in `tried` may go to another one.
+    pub(crate) fn has_other_than(&self, tried: &[u64]) -> bool {
+        self.all.iter().any(|replica| replica.is_available(tried))
+    }
+
     fn hit(&self, random: &Random, point: Option<u16>) -> Option<&Part> {
         let mut ticket = match point {
             // Below 2^32 replicas of a weight below 2^32 there is room for the product.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use plimsoll_bundle::endpoints::{self, Cohort, Traffic};
 use proptest::prelude::*;
 
+use super::super::tally::Tally;
 use super::*;
 
 pub(crate) fn replica_of(release: usize, cohort: Cohort, weight: u32) -> Replica {
@@ -16,7 +17,7 @@ pub(crate) fn replica_of(release: usize, cohort: Cohort, weight: u32) -> Replica
         traffic: Traffic::Admitted,
         cohort,
     };
-    let endpoint = Arc::new(Endpoint::new("s", &document));
+    let endpoint = Arc::new(Endpoint::new("s", &document, Arc::new(Tally::new(1))));
     endpoint.mark_ready();
     Replica {
         weight,

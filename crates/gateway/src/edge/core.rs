@@ -72,6 +72,12 @@ impl Shared {
         self.rejects[reject.index()].load(Ordering::Relaxed)
     }
 
+    /// Milliseconds since the Unix epoch at `now`.
+    pub(crate) fn unix_ms(&self, now: Instant) -> u64 {
+        let since = now.saturating_duration_since(self.started);
+        self.started_unix_ms + u64::try_from(since.as_millis()).unwrap_or(0)
+    }
+
     /// Nanoseconds since start, for the rate limits.
     pub(crate) fn nanoseconds(&self, now: Instant) -> u64 {
         let since = now.saturating_duration_since(self.started);

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use plimsoll_bundle::endpoints::{self, Address};
 use tokio::sync::Notify;
 
+use super::tally::Tally;
 use crate::control::Health;
 
 /// A replica. It lives as long as a snapshot or a request names it.
@@ -24,8 +25,8 @@ pub(crate) struct Endpoint {
     pub(crate) ports: BTreeMap<String, Address>,
     /// Wakes its prober before the next turn.
     pub(crate) probe_now: Notify,
-    /// Requests sent to it.
-    pub(crate) requests: AtomicU64,
+    /// What it did with its requests.
+    pub(crate) tally: Arc<Tally>,
     /// Requests that it failed.
     pub(crate) failures: AtomicU64,
     /// Requests per weight that it was chosen for, as the balancer counts them.
@@ -45,7 +46,7 @@ static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
 
 impl Endpoint {
     /// A replica that no probe has seen yet.
-    pub(crate) fn new(service: &str, document: &endpoints::Endpoint) -> Self {
+    pub(crate) fn new(service: &str, document: &endpoints::Endpoint, tally: Arc<Tally>) -> Self {
         Self {
             key: NEXT_KEY.fetch_add(1, Ordering::Relaxed),
             service: service.to_owned(),
@@ -53,7 +54,7 @@ impl Endpoint {
             release: document.release.clone(),
             ports: document.ports.clone(),
             probe_now: Notify::new(),
-            requests: AtomicU64::new(0),
+            tally,
             failures: AtomicU64::new(0),
             turn: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),
@@ -130,7 +131,6 @@ impl Endpoint {
     /// Counts a request until the returned value is dropped.
     pub(crate) fn begin(self: &Arc<Self>) -> InFlight {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
-        self.requests.fetch_add(1, Ordering::Relaxed);
         InFlight {
             endpoint: Arc::clone(self),
             socket: false,

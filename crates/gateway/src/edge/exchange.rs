@@ -18,6 +18,7 @@ use super::core::Core;
 use super::endpoint::Endpoint;
 use super::headers::{self, TRACEPARENT, X_REQUEST_ID};
 use super::route::Route;
+use super::sticky::{self, Point};
 use super::watch::Watch;
 use crate::access_log::Line;
 
@@ -44,6 +45,8 @@ pub(crate) struct Exchange {
     pub(crate) endpoint: Option<Arc<Endpoint>>,
     pub(crate) cors_origin: Option<HeaderValue>,
     pub(crate) retries: u32,
+    /// The client's place in a change, where it keeps it.
+    pub(crate) point: Option<Point>,
     uri: Uri,
     host: Option<HeaderValue>,
     version: Version,
@@ -74,6 +77,7 @@ impl Exchange {
             endpoint: None,
             cors_origin: None,
             retries: 0,
+            point: None,
             uri: parts.uri.clone(),
             host: parts.headers.get(header::HOST).cloned(),
             version: parts.version,
@@ -87,6 +91,8 @@ impl Exchange {
     pub(crate) fn finish(mut self, response: Response<EdgeBody>) -> Response<Tracked> {
         let (mut parts, body) = response.into_parts();
         self.status = parts.status.as_u16();
+        // The replica's version is no matter of the client's connection.
+        parts.version = Version::HTTP_11;
         let snapshot;
         let fixed = match &self.route {
             Some(route) if self.client.tls => &route.tls_headers,
@@ -101,6 +107,11 @@ impl Exchange {
             parts.headers.insert(name, value.clone());
         }
         parts.headers.insert(X_REQUEST_ID, self.request_id.clone());
+        if let Some(point) = self.point.filter(|point| point.is_new)
+            && let Some(cookie) = sticky::cookie(point.value, self.client.tls)
+        {
+            parts.headers.append(header::SET_COOKIE, cookie);
+        }
         if let Some(route) = &self.route {
             if let Some(cors) = &route.cors {
                 cors.set(self.cors_origin.as_ref(), &mut parts.headers);
@@ -125,10 +136,6 @@ impl Exchange {
             None => &self.core.shared.unrouted,
         };
         stats.answer(self.core.id, self.status, micros, self.bytes);
-        let since_start = self
-            .started
-            .saturating_duration_since(self.core.shared.started);
-        let since_start = u64::try_from(since_start.as_millis()).unwrap_or(0);
         let client;
         let client = if self.address == self.client.peer {
             self.client.peer_value.as_bytes()
@@ -142,7 +149,7 @@ impl Exchange {
             (None, None) => b"",
         };
         self.core.log.push(&Line {
-            unix_ms: self.core.shared.started_unix_ms + since_start,
+            unix_ms: self.core.shared.unix_ms(self.started),
             request_id: self.request_id.as_bytes(),
             client,
             protocol: if self.version == Version::HTTP_2 {

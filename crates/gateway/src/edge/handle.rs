@@ -84,6 +84,11 @@ async fn answer(
     match &route.target {
         Target::Files(files) => serve_files(&route, files, &parts, &path).await,
         Target::Service(service) => {
+            if let Some(sticky) = &service.sticky
+                && service.replicas.is_divided()
+            {
+                exchange.point = Some(sticky.point(&parts.headers, exchange.address));
+            }
             let choice = compress::choose(&snapshot.compress, &route, &parts.headers);
             if let Some(kind) = tunnel::wanted(&route, &parts) {
                 let request = Request::from_parts(parts, body);

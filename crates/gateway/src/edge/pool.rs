@@ -114,6 +114,8 @@ async fn becomes_ready(sender: &mut Sender) -> bool {
 #[derive(Debug)]
 pub(crate) struct Lease {
     pub(crate) pools: Rc<Pools>,
+    /// The core that it is used on.
+    pub(crate) core: usize,
     pub(crate) key: u64,
     pub(crate) sender: Option<Sender>,
     /// Whether it served another request before.
@@ -134,6 +136,14 @@ impl Lease {
             self.pools.put(self.key, sender);
         }
         self.in_flight = None;
+    }
+
+    /// The connection failed after the client had got a part of the answer.
+    pub(crate) fn broken_off(&mut self) {
+        if let Some(in_flight) = &self.in_flight {
+            in_flight.endpoint().tally.broken_off(self.core);
+        }
+        self.failed();
     }
 
     /// The connection failed.

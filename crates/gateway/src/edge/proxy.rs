@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -113,10 +113,12 @@ enum Outcome {
 
 impl Journey<'_> {
     async fn connect(&mut self) -> Result<Lease, Problem> {
+        let mut refused: Option<Arc<Endpoint>> = None;
         loop {
-            let (endpoint, fresh) = match self.again.take() {
-                Some(endpoint) => (endpoint, true),
-                None => (self.pick()?, false),
+            let again = self.again.take();
+            let fresh = again.is_some();
+            let Some(endpoint) = again.or_else(|| self.pick()) else {
+                return Err(self.nobody(refused.as_deref()));
             };
             let choice = Choice {
                 endpoint,
@@ -129,19 +131,37 @@ impl Journey<'_> {
                     choice.endpoint.eject(format!("cannot connect: {error}"));
                     self.tried.push(choice.endpoint.key);
                     if self.tried.len() >= MAX_CONNECTS {
-                        return Err(bad_gateway());
+                        return Err(self.nobody(Some(&choice.endpoint)));
                     }
+                    refused = Some(choice.endpoint);
                 }
             }
         }
     }
 
-    fn pick(&self) -> Result<Arc<Endpoint>, Problem> {
+    fn pick(&self) -> Option<Arc<Endpoint>> {
         let random = &self.exchange.core.random;
-        match self.service.replicas.pick(&self.tried, random, None) {
-            Some(endpoint) => Ok(Arc::clone(endpoint)),
-            None if self.tried.is_empty() => Err(unavailable()),
-            None => Err(bad_gateway()),
+        let replicas = &self.service.replicas;
+        let point = self.exchange.point.map(|point| point.value);
+        replicas.pick(&self.tried, random, point).map(Arc::clone)
+    }
+
+    /// There is no replica left to ask; the last one that refused a connection answers for it.
+    fn nobody(&self, refused: Option<&Endpoint>) -> Problem {
+        if let Some(endpoint) = refused {
+            endpoint.tally.unreachable(self.exchange.core.id);
+        }
+        if self.tried.is_empty() {
+            unavailable()
+        } else {
+            bad_gateway()
+        }
+    }
+
+    /// The replica got the request and did not answer it.
+    fn unanswered(&self) {
+        if let Some(endpoint) = &self.exchange.endpoint {
+            endpoint.tally.unanswered(self.exchange.core.id);
         }
     }
 
@@ -153,8 +173,12 @@ impl Journey<'_> {
     ) -> Result<Response<EdgeBody>, Outcome> {
         let core = Rc::clone(&self.exchange.core);
         let timeout = self.route.timeout;
+        let sent = Instant::now();
+        if let Some(endpoint) = &self.exchange.endpoint {
+            endpoint.tally.sent(core.id, core.shared.unix_ms(sent));
+        }
         match send(&core, &mut lease, request, progress, timeout).await {
-            Ok(response) => self.receive(lease, response).await,
+            Ok(response) => self.receive(lease, response, sent).await,
             Err(AttemptError::Unsent(request)) => {
                 self.unsent += 1;
                 if self.unsent >= MAX_CONNECTS {
@@ -174,21 +198,23 @@ impl Journey<'_> {
                 }
                 Err(self.lost(reused))
             }
-            Err(AttemptError::Late) => Err(Outcome::Over(late())),
+            Err(AttemptError::Late) => {
+                self.unanswered();
+                Err(Outcome::Over(late()))
+            }
         }
     }
 
     /// A request may have arrived at a replica that is gone.
     fn lost(&mut self, reused: bool) -> Outcome {
+        self.unanswered();
         if !self.replayable || self.exchange.retries > 0 {
             return Outcome::Over(bad_gateway());
         }
         if let Some(endpoint) = &self.exchange.endpoint {
             endpoint.probe_now.notify_one();
             self.tried.push(endpoint.key);
-            let random = &self.exchange.core.random;
-            let others = self.service.replicas.pick(&self.tried, random, None);
-            if others.is_none() && reused {
+            if reused && !self.service.replicas.has_other_than(&self.tried) {
                 self.again = Some(Arc::clone(endpoint));
             }
         }
@@ -201,6 +227,7 @@ impl Journey<'_> {
         &mut self,
         lease: Lease,
         response: Response<Incoming>,
+        sent: Instant,
     ) -> Result<Response<EdgeBody>, Outcome> {
         let (mut parts, incoming) = response.into_parts();
         let stream = self.route.stream || is_event_stream(&parts.headers);
@@ -224,6 +251,13 @@ impl Journey<'_> {
         {
             let reused = body.lease.reused;
             return Err(self.lost(reused));
+        }
+        if let Some(endpoint) = &self.exchange.endpoint {
+            let micros = u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX);
+            let status = parts.status.as_u16();
+            endpoint
+                .tally
+                .answered(self.exchange.core.id, status, micros);
         }
         let body = if body.rest.is_none() && body.held.len() <= 1 {
             EdgeBody::Full(body.held.pop_front())

@@ -12,6 +12,7 @@ use super::cohorts::Replicas;
 use super::cors::Cors;
 use super::limit::Limiter;
 use super::stats::RouteStats;
+use super::sticky::Sticky;
 use crate::cidr::Cidr;
 
 /// A route, ready for use.
@@ -58,6 +59,8 @@ pub(crate) struct Service {
     pub(crate) name: String,
     pub(crate) port: String,
     pub(crate) replicas: Replicas,
+    /// How clients find their place in a change, where they keep it.
+    pub(crate) sticky: Option<Sticky>,
 }
 
 /// What the router says.

@@ -4,7 +4,7 @@
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 use super::body::EdgeBody;
 use super::core::Core;
-use super::dial::dial;
+use super::dial::{Upstream, dial};
 use super::endpoint::InFlight;
 use super::exchange::Exchange;
 use super::handle::rewrite;
@@ -79,41 +79,9 @@ pub(crate) async fn open(
     rewrite(exchange, route, &mut parts, path)?;
     ask_for_upgrade(&mut parts, kind, &exchange.core);
     let core = Rc::clone(&exchange.core);
-    let mut tried = Vec::new();
-    let (mut in_flight, stream) = loop {
-        let chosen = service.replicas.pick(&tried, &core.random, None);
-        let endpoint = Arc::clone(chosen.ok_or_else(|| match tried.len() {
-            0 => unavailable(),
-            _ => bad_gateway(),
-        })?);
-        exchange.endpoint = Some(Arc::clone(&endpoint));
-        let address = endpoint.ports.get(&service.port).ok_or_else(bad_gateway)?;
-        let start = core.timers.now();
-        let dialled = core.timers.within(CONNECT, || start, dial(address)).await;
-        match dialled.unwrap_or_else(|Elapsed| Err(io::ErrorKind::TimedOut.into())) {
-            Ok(stream) => break (endpoint.begin(), stream),
-            Err(error) => {
-                endpoint.eject(format!("cannot connect: {error}"));
-                tried.push(endpoint.key);
-            }
-        }
-    };
-    let handshake = builder()
-        .handshake::<_, RequestBody>(TokioIo::new(stream))
-        .await;
-    let (mut sender, connection) = handshake.map_err(|_| bad_gateway())?;
-    tokio::task::spawn_local(async move {
-        let _ = connection.with_upgrades().await;
-    });
+    let (mut in_flight, stream) = reach(exchange, service).await?;
     let request = Request::from_parts(parts, RequestBody::empty());
-    let start = core.timers.now();
-    let sent = core
-        .timers
-        .within(route.timeout, || start, sender.send_request(request))
-        .await;
-    let mut response = sent
-        .map_err(|Elapsed| bad_gateway())?
-        .map_err(|_| bad_gateway())?;
+    let mut response = ask(exchange, route, request, stream).await?;
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Ok(refusal(response));
     }
@@ -122,6 +90,74 @@ pub(crate) async fn open(
     let ticket = core.sockets.enter(in_flight.endpoint().key);
     tokio::task::spawn_local(carry(client, replica, in_flight, ticket));
     Ok(start_of_tunnel(response.headers(), kind))
+}
+
+/// Opens a connection to a replica.
+async fn reach(
+    exchange: &mut Exchange,
+    service: &Service,
+) -> Result<(InFlight, Upstream), Problem> {
+    let core = Rc::clone(&exchange.core);
+    let point = exchange.point.map(|point| point.value);
+    let mut tried = Vec::new();
+    loop {
+        let Some(chosen) = service.replicas.pick(&tried, &core.random, point) else {
+            return Err(match exchange.endpoint.as_ref() {
+                Some(refused) => {
+                    refused.tally.unreachable(core.id);
+                    bad_gateway()
+                }
+                None => unavailable(),
+            });
+        };
+        let endpoint = Arc::clone(chosen);
+        exchange.endpoint = Some(Arc::clone(&endpoint));
+        let address = endpoint.ports.get(&service.port).ok_or_else(bad_gateway)?;
+        let start = core.timers.now();
+        let dialled = core.timers.within(CONNECT, || start, dial(address)).await;
+        match dialled.unwrap_or_else(|Elapsed| Err(io::ErrorKind::TimedOut.into())) {
+            Ok(stream) => return Ok((endpoint.begin(), stream)),
+            Err(error) => {
+                endpoint.eject(format!("cannot connect: {error}"));
+                tried.push(endpoint.key);
+            }
+        }
+    }
+}
+
+/// Sends the request for the tunnel and waits for the head of the answer, which the replica's counts are told.
+async fn ask(
+    exchange: &Exchange,
+    route: &Route,
+    request: Request<RequestBody>,
+    stream: Upstream,
+) -> Result<Response<Incoming>, Problem> {
+    let core = &exchange.core;
+    let sent = Instant::now();
+    let tally = exchange.endpoint.as_ref().map(|endpoint| &endpoint.tally);
+    if let Some(tally) = tally {
+        tally.sent(core.id, core.shared.unix_ms(sent));
+    }
+    let asking = async {
+        let (mut sender, connection) = builder().handshake(TokioIo::new(stream)).await?;
+        tokio::task::spawn_local(async move {
+            let _ = connection.with_upgrades().await;
+        });
+        sender.send_request(request).await
+    };
+    let start = core.timers.now();
+    let answer = core.timers.within(route.timeout, || start, asking).await;
+    let Ok(Ok(response)) = answer else {
+        if let Some(tally) = tally {
+            tally.unanswered(core.id);
+        }
+        return Err(bad_gateway());
+    };
+    if let Some(tally) = tally {
+        let micros = u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX);
+        tally.answered(core.id, response.status().as_u16(), micros);
+    }
+    Ok(response)
 }
 
 /// The replica said no: its words, without what belongs to the connection. Its body is short or dropped.

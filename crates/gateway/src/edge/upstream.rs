@@ -73,6 +73,7 @@ pub(crate) async fn lease(core: &Rc<Core>, choice: &Choice, fresh: bool) -> io::
     };
     Ok(Lease {
         pools: Rc::clone(&core.pools),
+        core: core.id,
         key,
         sender: Some(sender),
         reused,

@@ -147,6 +147,12 @@ fn answer(seen: &Seen, stream: &mut TcpStream, port: u16) -> std::io::Result<()>
     let path = seen.head.split(' ').nth(1).unwrap_or("/");
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let last = path.rsplit('/').next().unwrap_or(path);
+    if let Some(status) = path.strip_prefix("/status/") {
+        return write!(
+            stream,
+            "HTTP/1.1 {status} Whatever\r\ncontent-length: 0\r\n\r\n"
+        );
+    }
     match last {
         "events" => events(stream, query),
         "ws" => websocket(&seen.head, stream),
@@ -159,6 +165,10 @@ fn answer(seen: &Seen, stream: &mut TcpStream, port: u16) -> std::io::Result<()>
             stream.shutdown(Shutdown::Both)
         }
         "gone" => stream.shutdown(Shutdown::Both),
+        "old" => {
+            write!(stream, "HTTP/1.0 200 OK\r\nserver: old\r\n\r\nold")?;
+            stream.shutdown(Shutdown::Both)
+        }
         "never" => loop {
             // Until the other side hangs up.
             if stream.read(&mut [0])? == 0 {

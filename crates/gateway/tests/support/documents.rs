@@ -8,7 +8,7 @@ use plimsoll_bundle::Digest;
 use plimsoll_bundle::endpoints::{Address, Cohort, Endpoint, Endpoints, Traffic};
 use plimsoll_bundle::local::{
     Check, Destination, DrainSpec, GatewayService, GatewayTable, Header, HeaderValue, Listeners,
-    Probe, RouteSpec, TlsIssuer, TlsSpec, TlsVersion,
+    Probe, RouteSpec, Sticky, TlsIssuer, TlsSpec, TlsVersion,
 };
 
 pub(crate) fn route(name: &str, path: &str, service: &str) -> RouteSpec {
@@ -104,7 +104,15 @@ fn services(routes: &[RouteSpec]) -> BTreeMap<String, GatewayService> {
             sockets_ms: 300,
             grace_ms: 1000,
         };
-        (name, GatewayService { readiness, drain })
+        let sticky = Sticky::None;
+        (
+            name,
+            GatewayService {
+                readiness,
+                drain,
+                sticky,
+            },
+        )
     };
     routes.iter().filter_map(service).map(known).collect()
 }

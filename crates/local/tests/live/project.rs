@@ -12,7 +12,7 @@ use plimsoll_bundle::local::{
     Check, CommandSpec, Destination, DrainSpec, GatewayService, GatewayTable, Header, HeaderValue,
     HealthSpec, Limits, Listeners, LocalBundle, LogSpec, MigrateSpec, NeedSpec, Over, PostgresSpec,
     Probe, ProgramSpec, RedisClass, RedisSpec, ResourceSpec, RouteSpec, ScaleSpec, SecretMeans,
-    SecretSpec, ServiceSpec, TlsIssuer, TlsSpec, TlsVersion,
+    SecretSpec, ServiceSpec, Sticky, TlsIssuer, TlsSpec, TlsVersion,
 };
 use plimsoll_deploy::Strategy;
 use plimsoll_local::{
@@ -302,7 +302,14 @@ impl Project {
                 BTreeMap::new()
             },
             jobs: BTreeMap::new(),
-            gateway: self.table(GatewayService { readiness, drain }, spec.release),
+            gateway: self.table(
+                GatewayService {
+                    readiness,
+                    drain,
+                    sticky: Sticky::None,
+                },
+                spec.release,
+            ),
         }
     }
 

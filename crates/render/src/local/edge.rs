@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_bundle::local::{
     CorsSpec, Destination, Encoding, GatewayService, GatewayTable, Header, HeaderValue, LimitKey,
-    Listeners, MaintenanceSpec, RateLimit, RouteSpec, TlsIssuer, TlsSpec, TlsVersion,
+    Listeners, MaintenanceSpec, RateLimit, RouteSpec, Sticky, TlsIssuer, TlsSpec, TlsVersion,
 };
 use plimsoll_model::App;
 use plimsoll_model::app::{self, Cors, FrameOption, Headers, Limit, Referrer, Route};
@@ -45,7 +45,7 @@ pub(super) fn render(
             .services
             .iter()
             .filter(|(_, service)| service.as_static().is_none())
-            .map(|(name, found)| (name.clone(), gateway_service(found)))
+            .map(|(name, found)| (name.clone(), gateway_service(app, found)))
             .collect(),
         trusted: edge.trusted.clone(),
         allow: edge.allow.clone(),
@@ -91,10 +91,14 @@ fn note_omissions(app: &App, omitted: &mut Vec<Omitted>) {
     }
 }
 
-fn gateway_service(found: &app::Service) -> GatewayService {
+fn gateway_service(app: &App, found: &app::Service) -> GatewayService {
     GatewayService {
         readiness: service::readiness(found),
         drain: service::drain(found),
+        sticky: match app.rollout.sticky {
+            app::Sticky::None => Sticky::None,
+            app::Sticky::Cookie => Sticky::Cookie,
+        },
     }
 }
 

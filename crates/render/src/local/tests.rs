@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use plimsoll_bundle::local::{
-    Check, Destination, LimitKey, ResourceSpec, SecretMeans, ServiceSpec,
+    Check, Destination, LimitKey, ResourceSpec, SecretMeans, ServiceSpec, Sticky,
 };
 use plimsoll_bundle::{Digest, canonical};
 use plimsoll_model::App;
@@ -326,6 +326,18 @@ fn a_limit_keeps_its_rate_its_span_and_its_keys() {
     let limit = &rendered.bundle.gateway.limits["general"];
     assert_eq!((limit.requests, limit.per_ms), (100, 900_000));
     assert_eq!(limit.by, [LimitKey::User, LimitKey::Ip]);
+}
+
+#[test]
+fn the_rollouts_stickiness_is_that_of_every_service() {
+    let sticky = |text: &str| {
+        let app = plimsoll_model::parse("plimsoll.toml", text, Some("development"));
+        let rendered = render(&app.app.unwrap(), &artefacts()).unwrap();
+        rendered.bundle.gateway.services["api"].sticky
+    };
+    assert_eq!(sticky(FILE), Sticky::None);
+    let with_cookie = FILE.replace("surge = 1", "surge = 1\nsticky = \"cookie\"");
+    assert_eq!(sticky(&with_cookie), Sticky::Cookie);
 }
 
 #[test]
