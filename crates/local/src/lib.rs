@@ -4,15 +4,19 @@
 //! Must not know: rules, rendering.
 //!
 //! Reading order: [`local`] (the door: what a command can do), [`status`], [`event`] and [`logs`] (what it says),
-//! [`state`] (where things lie), [`secrets`], `desired` and `target` (the planner's view), `control` (how a command
+//! `change` and `releases` (what deploys, and what can be gone back to), [`state`] (where things lie), `lease` (who
+//! may change them), [`secrets`], `desired`, `target` and `judging` (the planner's view), `control` (how a command
 //! speaks to the daemon), `daemon`, `orders`, `images`, `resources`.
 
+mod change;
 mod control;
 pub mod daemon;
 mod desired;
 pub mod error;
 pub mod event;
 mod images;
+mod judging;
+mod lease;
 pub mod local;
 pub mod logs;
 mod orders;
@@ -21,6 +25,7 @@ mod output;
 mod ports;
 mod probe;
 mod release;
+mod releases;
 mod replace;
 mod resources;
 mod schema;
@@ -39,7 +44,7 @@ pub use error::LocalError;
 pub use event::{Decision, Event, LogLine};
 pub use local::Local;
 pub use logs::LogFilter;
-pub use outcome::{Data, DeployRequest, Ending, Login, Outcome};
+pub use outcome::{Data, DeployRequest, Ending, KeptRelease, Login, Outcome};
 pub use secrets::{Alphabet, Secret, SecretPlan};
 pub use settings::Settings;
 pub use state::{EnvDir, StateDir};

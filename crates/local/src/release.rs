@@ -2,7 +2,7 @@
 
 use plimsoll_bundle::local::LocalBundle;
 use plimsoll_deploy::{Release, ReleaseId};
-use plimsoll_stdx::fs::{create_dir_private, read_bounded, write_atomic};
+use plimsoll_stdx::fs::{at, create_dir_private, read_bounded, write_atomic};
 use serde::de::DeserializeOwned;
 
 use crate::{EnvDir, LocalError};
@@ -39,6 +39,25 @@ pub(crate) fn keep(env: &EnvDir, kept: &Kept) -> Result<(), LocalError> {
         &encode(serde_json::to_vec_pretty(&kept.release))?,
     )?;
     Ok(())
+}
+
+/// Every release that is whole, in no order.
+pub(crate) fn all(env: &EnvDir) -> Result<Vec<ReleaseId>, LocalError> {
+    let folder = env.path().join("releases");
+    if !folder.exists() {
+        return Ok(Vec::new());
+    }
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(&folder).map_err(at("list", &folder))? {
+        let entry = entry.map_err(at("list", &folder))?;
+        // A folder without a release file was never finished, or is being removed.
+        if let Ok(id) = entry.file_name().to_string_lossy().parse::<ReleaseId>()
+            && entry.path().join("release.json").is_file()
+        {
+            found.push(id);
+        }
+    }
+    Ok(found)
 }
 
 /// Reads a release and its bundle, and checks that neither was changed since.

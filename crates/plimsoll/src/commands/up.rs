@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Instant;
 
 use anyhow::anyhow;
+use plimsoll_deploy::judge::Rules;
 use plimsoll_deploy::{Fault, Strategy};
 use plimsoll_image::layer::Compression;
 use plimsoll_local::{
@@ -62,6 +63,9 @@ pub(crate) fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> {
         secrets: secrets(app),
         strategy: strategy(app),
         seed: app.environment == "development",
+        judge: Rules::default(),
+        within: None,
+        watch: None,
     };
     ask(&local, &request)?;
     let mut show = Show::new(&mut progress, context.printer);
