@@ -60,12 +60,15 @@ const MAX_SEND_BUFFER: usize = 64 * 1024;
 
 /// Accepts connections until this core says farewell.
 pub(crate) async fn accept(core: Rc<Core>, listener: TcpListener, tls: Option<Arc<Certificates>>) {
-    loop {
-        match listener.accept().await {
+    while !core.is_draining() {
+        let accepted = tokio::select! {
+            biased;
+            // What waits in the queue is for whoever else has this socket, and no farewell is for it.
+            () = core.leaving.notified() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
             Ok((stream, peer)) => {
-                if core.is_draining() {
-                    return;
-                }
                 let open = &core.shared.gauges[core.id].connections;
                 if open.load(Ordering::Relaxed) < MAX_CONNECTIONS {
                     let serving = serve(Rc::clone(&core), stream, peer, tls.clone());
@@ -160,6 +163,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let watch = Arc::clone(&client.watch);
+    watch.speaks_http2();
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&watch)));
     let answering = answering(core, client);
     let connection = http2::Builder::new(Local)

@@ -368,6 +368,7 @@ impl Project {
                     readiness,
                     drain,
                     sticky: Sticky::None,
+                    mutual_tls: None,
                 },
                 spec.release,
             ),
