@@ -5,9 +5,10 @@
 //! Reading order: [`release`] (what is deployed), [`observed`] and [`desired`] (where we are, where we want to be),
 //! [`step`] (the verbs between them, each with its way back), [`strategy`], [`plan`] (pure), [`target`] (who acts),
 //! [`judge`] (whether a canary is worse), [`watch`] (who looks on), [`record`] (what is written down), [`execute`],
-//! [`audit`] (who did it).
+//! [`audit`] (who did it), [`autoscale`] (how many replicas a load asks for).
 
 pub mod audit;
+pub mod autoscale;
 pub mod desired;
 pub mod execute;
 pub mod judge;
@@ -15,6 +16,7 @@ pub mod observed;
 pub mod plan;
 pub mod record;
 pub mod release;
+pub mod schema;
 pub mod step;
 pub mod strategy;
 pub mod target;

@@ -1,5 +1,6 @@
 //! The way of a request through the gateway.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -62,13 +63,9 @@ async fn answer(
     if !snapshot.allow.is_empty() && !cidr::any_contains(&snapshot.allow, exchange.address) {
         return Err(forbidden());
     }
-    let path = if parts.uri.path() == "*" {
-        "/".to_owned()
-    } else {
-        let path = path::normalise(parts.uri.path());
-        let malformed = |_| Problem::new(StatusCode::BAD_REQUEST, "the path is malformed");
-        path.map_err(malformed)?.into_owned()
-    };
+    // Shares the bytes of the one in the head, which moves on.
+    let uri = parts.uri.clone();
+    let path = path_of(&uri)?;
     if let Some(port) = snapshot.redirect.filter(|_| !exchange.client.tls) {
         return redirect(&parts, port);
     }
@@ -115,7 +112,9 @@ async fn pass_on(
     let choice = compress::choose(&snapshot.compress, route, &parts.headers);
     if let Some(kind) = tunnel::wanted(route, &parts) {
         let request = Request::from_parts(parts, body);
-        return tunnel::open(exchange, route, service, (request, kind, path)).await;
+        // Boxed, or every request would carry the room that this way needs.
+        let opening = tunnel::open(exchange, route, service, (request, kind, path));
+        return Box::pin(opening).await;
     }
     if parts.method == Method::CONNECT {
         let detail = "this route does not upgrade";
@@ -124,7 +123,6 @@ async fn pass_on(
     let response = if let Some(cache) = &route.cache {
         let to = (route, service);
         let request = Request::from_parts(parts, body);
-        // Boxed, or every request would carry the room that this way needs.
         Box::pin(cache::answer(exchange, cache, to, request, path)).await?
     } else {
         let mut parts = parts;
@@ -168,6 +166,15 @@ async fn hold(
         }
         Target::Service(_) | Target::Files(_) => Ok(Ok(route)),
     }
+}
+
+/// The path in its normal form.
+fn path_of(uri: &Uri) -> Result<Cow<'_, str>, Problem> {
+    if uri.path() == "*" {
+        return Ok(Cow::Borrowed("/"));
+    }
+    let malformed = |_| Problem::new(StatusCode::BAD_REQUEST, "the path is malformed");
+    path::normalise(uri.path()).map_err(malformed)
 }
 
 /// The route, or the page that stands in for all of them.

@@ -1,6 +1,7 @@
 //! The daemon of one environment: hosts the supervisor, answers the control socket, tells the gateway where replicas
 //! are.
 
+pub(crate) mod canaries;
 pub(crate) mod documents;
 pub(crate) mod edge;
 pub(crate) mod follow;
@@ -9,8 +10,10 @@ pub(crate) mod jobs;
 mod publish;
 mod reconcile;
 pub(crate) mod report;
+pub(crate) mod shift;
 pub(crate) mod shutdown;
 pub(crate) mod steps;
+mod weights;
 pub(crate) mod world;
 
 use std::io::{self, Write};
@@ -81,6 +84,7 @@ async fn run(env: EnvDir, shims: Tool) -> Result<(), LocalError> {
         tokio::spawn(notices(Arc::clone(&world))),
         tokio::spawn(keep_telling(Arc::clone(&world))),
         tokio::spawn(reconcile::run(Arc::clone(&world))),
+        tokio::spawn(shift::end_warmth(Arc::clone(&world))),
     ];
     ignore_hang_ups();
     world.over.notified().await;
