@@ -2,13 +2,15 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use plimsoll_bundle::local::DrainSpec;
 use plimsoll_local::{Ending, ProcessKind};
 use plimsoll_stdx::process::ProcessId;
+use rustix::process::Signal;
 
-use crate::project::{Project, Spec, wait};
+use crate::project::{Project, Spec, get, wait};
 
 /// Longer than anything here takes: what ends before does so because it was finished.
 const BUDGET_MS: u64 = 60_000;
@@ -88,4 +90,53 @@ fn a_replica_that_leaves_finishes_its_request_closes_its_socket_and_then_ends() 
         assert_eq!(change.join().unwrap().ending, Ending::InForce);
     });
     assert!(!old.is_alive());
+}
+
+#[test]
+fn the_gateway_is_exchanged_under_traffic_and_nobody_is_refused_or_failed() {
+    let Some(mut project) = Project::new(&Spec::plain()) else {
+        return;
+    };
+    project.upgrades_sockets = true;
+    project.up();
+    let old = ProcessId::of(project.pids(ProcessKind::Gateway)[0]).unwrap();
+    let mut socket = socket(project.port);
+    let (stop, answers) = (AtomicBool::new(false), AtomicU64::new(0));
+    let more = |count: u64| {
+        let enough = answers.load(Ordering::Relaxed) + count;
+        wait("traffic", || answers.load(Ordering::Relaxed) >= enough);
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    assert!(!get(project.port, "/").is_empty());
+                    answers.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        more(50);
+        keeper_of(old).signal(Signal::USR2).unwrap();
+        wait("the old gateway to end", || !old.is_alive());
+        let mut frame = [0; 2];
+        socket.read_exact(&mut frame).unwrap();
+        assert_eq!(frame[0], 0x88, "{frame:?}");
+        more(50);
+        stop.store(true, Ordering::Relaxed);
+    });
+    wait("the new one in the status", || {
+        let new = project.pids(ProcessKind::Gateway);
+        new.len() == 1 && new[0] != old.pid
+    });
+    // It takes documents as the one before did.
+    let change = project.up_bundle(&spec("two"));
+    assert_eq!(change.ending, Ending::InForce);
+    assert_eq!(project.get("/release"), "two");
+}
+
+/// The process above the gateway.
+fn keeper_of(gateway: ProcessId) -> ProcessId {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", gateway.pid)).unwrap();
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"));
+    ProcessId::of(parent.unwrap().trim().parse().unwrap()).unwrap()
 }
