@@ -16,6 +16,7 @@ pub mod observed;
 pub mod plan;
 pub mod record;
 pub mod release;
+pub mod schema;
 pub mod step;
 pub mod strategy;
 pub mod target;

@@ -3,6 +3,7 @@
 
 mod farewell;
 mod pause;
+mod stores;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError, RwLock};
@@ -111,6 +112,8 @@ impl Hub {
             if let Err(error) = read_folders(&mut state.registry, &stored.table, &endpoints).await {
                 self.note(error);
             }
+            let stores = self.stores(&stored.table).await;
+            state.registry.set_stores(stores);
             match state.registry.compile(&stored.table, &endpoints) {
                 Ok(snapshot) => {
                     state.epoch = stored.epoch;
@@ -217,6 +220,7 @@ impl Hub {
         read_folders(&mut state.registry, &table, &endpoints)
             .await
             .map_err(|error| (Refusal::Invalid, error))?;
+        state.registry.set_stores(self.stores(&table).await);
         state.registry.forget_answers();
         let snapshot = state
             .registry

@@ -312,6 +312,10 @@ fn write_process(hub: &Hub, out: &mut String) {
         &[],
         shared.log_lost.load(Ordering::Relaxed),
     );
+    let alone = "shared_limit_alone_total";
+    let help = "Requests on which a shared limit had no say in time.";
+    family(out, alone, "counter", help);
+    sample(out, alone, &[], shared.limit_alone.load(Ordering::Relaxed));
 }
 
 /// Serves the metrics on the socket given, or else on the port that the table names, for as long as it names it.

@@ -21,7 +21,9 @@ use crate::edge::cors::Cors;
 use crate::edge::endpoint::Endpoint;
 use crate::edge::gate::Gate;
 use crate::edge::limit::Limiter;
+use crate::edge::resp::Address;
 use crate::edge::route::{Route, Router, Service, Target};
+use crate::edge::shared_limit::SharedLimit;
 use crate::edge::stats::RouteStats;
 use crate::edge::sticky::Sticky;
 use crate::samples::Samples;
@@ -113,6 +115,7 @@ pub(crate) struct Registry {
     stats: HashMap<String, Arc<RouteStats>>,
     endpoints: HashMap<String, Weak<Endpoint>>,
     samples: Samples,
+    stores: HashMap<String, Address>,
     answers: Arc<Store>,
     folders: HashMap<Digest, Arc<Folder>>,
 }
@@ -127,6 +130,7 @@ impl Registry {
             stats: HashMap::new(),
             endpoints: HashMap::new(),
             samples: Samples::new(cores),
+            stores: HashMap::new(),
             answers: Arc::default(),
             folders: HashMap::new(),
         }
@@ -145,6 +149,11 @@ impl Registry {
     /// The limiters in use, by name.
     pub(crate) fn limiters(&self) -> impl Iterator<Item = (&String, &Arc<Limiter>)> {
         self.limiters.iter()
+    }
+
+    /// Where the Redis servers are that the next table's limits share, by the names of their resources.
+    pub(crate) fn set_stores(&mut self, stores: HashMap<String, Address>) {
+        self.stores = stores;
     }
 
     /// The table changes, so answers that were kept under the one before are none of it.
@@ -243,13 +252,16 @@ impl Registry {
 
     fn keep_limiters(&mut self, table: &GatewayTable) {
         for (name, rule) in &table.limits {
-            let same = self
-                .limiters
-                .get(name)
-                .is_some_and(|limiter| limiter.rule() == rule);
+            let store = rule.shared.as_ref().and_then(|at| self.stores.get(at));
+            let environment = (table.app.as_str(), table.environment.as_str());
+            let shared =
+                store.map(|store| SharedLimit::new(store.clone(), environment, name, rule));
+            let same = self.limiters.get(name).is_some_and(|limiter| {
+                limiter.rule() == rule && limiter.shared() == shared.as_ref()
+            });
             if !same {
-                self.limiters
-                    .insert(name.clone(), Arc::new(Limiter::new(rule.clone())));
+                let limiter = Limiter::new(rule.clone(), shared);
+                self.limiters.insert(name.clone(), Arc::new(limiter));
             }
         }
     }

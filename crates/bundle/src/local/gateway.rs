@@ -141,6 +141,10 @@ pub struct RateLimit {
     pub burst: u64,
     /// What makes a client: the first key that a request has is taken.
     pub by: Vec<LimitKey>,
+    /// The Redis in which gateways share the buckets, by the name of its resource. The gateway finds its address, which
+    /// holds a password, in a file of that name beside the table. Left out where each gateway has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared: Option<String>,
 }
 
 /// What tells one client from another.

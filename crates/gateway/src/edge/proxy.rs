@@ -29,7 +29,7 @@ use super::problem::Problem;
 use super::request_body::{Progress, RequestBody};
 use super::route::{Route, Service};
 use super::timers::Elapsed;
-use super::upstream::{AttemptError, Choice, lease, send};
+use super::upstream::{AttemptError, lease, send};
 
 /// Bodies of PUT and DELETE that are kept, and what is held back of answers.
 pub(crate) const KEPT: usize = 64 * 1024;
@@ -125,20 +125,17 @@ impl Journey<'_> {
             let Some(endpoint) = again.or_else(|| self.pick()) else {
                 return Err(self.nobody(refused.as_deref()));
             };
-            let choice = Choice {
-                endpoint,
-                port: self.service.port.clone(),
-            };
-            self.exchange.endpoint = Some(Arc::clone(&choice.endpoint));
-            match lease(&self.exchange.core, &choice, fresh).await {
+            self.exchange.endpoint = Some(Arc::clone(&endpoint));
+            let to = (&endpoint, self.service.port.as_str());
+            match lease(&self.exchange.core, to, fresh).await {
                 Ok(lease) => return Ok(lease),
                 Err(error) => {
-                    choice.endpoint.eject(format!("cannot connect: {error}"));
-                    self.tried.push(choice.endpoint.key);
+                    endpoint.eject(format!("cannot connect: {error}"));
+                    self.tried.push(endpoint.key);
                     if self.tried.len() >= MAX_CONNECTS {
-                        return Err(self.nobody(Some(&choice.endpoint)));
+                        return Err(self.nobody(Some(&endpoint)));
                     }
-                    refused = Some(choice.endpoint);
+                    refused = Some(endpoint);
                 }
             }
         }

@@ -93,7 +93,10 @@ async fn serve(
             let client = client(peer, false, &watch);
             serve_http1(&core, stream, client).await;
         }
-        Some(certificates) => serve_tls(&core, stream, peer, (&certificates, &watch)).await,
+        // Boxed, or a plain connection would carry, for as long as it lives, the room that TLS and HTTP/2 need.
+        Some(certificates) => {
+            Box::pin(serve_tls(&core, stream, peer, (&certificates, &watch))).await;
+        }
     }
     core.leave(id);
 }
@@ -115,9 +118,9 @@ async fn serve_tls(
     };
     let client = client(peer, true, watch);
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        serve_http2(core, stream, client).await;
+        Box::pin(serve_http2(core, stream, client)).await;
     } else {
-        serve_http1(core, stream, client).await;
+        Box::pin(serve_http1(core, stream, client)).await;
     }
 }
 

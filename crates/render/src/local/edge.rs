@@ -194,6 +194,8 @@ fn limit(limit: &Limit) -> RateLimit {
         requests: limit.rate.count,
         per_ms: limit.rate.per.0,
         burst: limit.burst,
+        // One gateway runs on this machine: its own buckets are the shared ones.
+        shared: None,
         by: limit
             .by
             .iter()
