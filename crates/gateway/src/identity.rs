@@ -51,7 +51,8 @@ impl Identity {
         }
     }
 
-    /// Loads the files if they have changed. Files that cannot be used leave those in force; the error says why. Blocks.
+    /// Loads the files if they have changed. Files that cannot be used leave those in force; the error says why.
+    /// Blocks.
     pub(crate) fn refresh(&self) -> Result<(), String> {
         let stamp = self.stamp().map_err(|error| self.describe(&error))?;
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,4 +1,5 @@
-//! The process as its keeper starts it: sockets over a Unix socket, documents from disk, an end on request, a successor.
+//! The process as its keeper starts it: sockets over a Unix socket, documents from disk, an end on request, a
+//! successor.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 

@@ -23,7 +23,8 @@ pub(crate) enum Upstream {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
-/// Opens a connection; over TCP, where there may be a network between, as `peer` wants it. The caller sets the deadline.
+/// Opens a connection; over TCP, where there may be a network between, as `peer` wants it. The caller sets the
+/// deadline.
 pub(crate) async fn dial(address: &Address, peer: Option<&Peer>) -> io::Result<Upstream> {
     match address {
         Address::Tcp(address) => {

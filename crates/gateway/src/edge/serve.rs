@@ -42,8 +42,8 @@ const MAX_STREAMS: u32 = 128;
 /// What a client may send on one stream, and on one connection, before we have read it.
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
-/// Streams that a client opened and reset before we saw them (rapid reset, CVE-2023-44487): beyond, the connection ends.
-/// Those that we did see are counted by its [`Watch`].
+/// Streams that a client opened and reset before we saw them (rapid reset, CVE-2023-44487): beyond, the connection
+/// ends. Those that we did see are counted by its [`Watch`].
 const MAX_RESETS: usize = 20;
 /// Streams that we reset because of what the client sent on them: one full set, then the connection ends.
 const MAX_FAULTS: usize = 128;
