@@ -127,7 +127,7 @@ pub enum LocalError {
         instead: Option<String>,
         /// How far it has moved.
         #[source]
-        source: SchemaGap,
+        source: Box<SchemaGap>,
     },
     /// What a service runs is not in its image.
     #[error("the image of {service} has no program `{program}`")]

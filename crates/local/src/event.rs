@@ -89,6 +89,17 @@ pub enum Event {
         /// Why, where there is something to say.
         detail: Option<String>,
     },
+    /// The load of a service asks for another number of replicas, and gets it.
+    Scaling {
+        /// The service.
+        service: String,
+        /// From so many.
+        from: u32,
+        /// To so many.
+        to: u32,
+        /// What was seen, and what was made of it.
+        reason: String,
+    },
     /// A line of a program's output.
     Output(LogLine),
     /// Something that the user should know, and that stops nothing.

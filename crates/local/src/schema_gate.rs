@@ -28,7 +28,7 @@ pub(crate) fn ensure_open(env: &EnvDir, id: &ReleaseId) -> Result<(), LocalError
         release: id.to_string(),
         service,
         instead,
-        source,
+        source: Box::new(source),
     })
 }
 

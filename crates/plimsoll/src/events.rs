@@ -56,6 +56,9 @@ impl<'a> Show<'a> {
                 detail,
                 ..
             } => self.process(name, *state, detail.as_deref()),
+            Event::Scaling {
+                service, reason, ..
+            } => self.progress.say(&format!("  {service}: {reason}")),
             Event::Warning { message } => {
                 let label = self.printer.paint(Tone::Warn, "warning");
                 self.progress.say(&format!("{label}: {message}"));

@@ -1,6 +1,7 @@
 //! The daemon of one environment: hosts the supervisor, answers the control socket, tells the gateway where replicas
 //! are.
 
+mod autoscale;
 pub(crate) mod canaries;
 pub(crate) mod documents;
 pub(crate) mod edge;
@@ -85,6 +86,7 @@ async fn run(env: EnvDir, shims: Tool) -> Result<(), LocalError> {
         tokio::spawn(keep_telling(Arc::clone(&world))),
         tokio::spawn(reconcile::run(Arc::clone(&world))),
         tokio::spawn(shift::end_warmth(Arc::clone(&world))),
+        tokio::spawn(autoscale::run(Arc::clone(&world))),
     ];
     ignore_hang_ups();
     world.over.notified().await;
