@@ -4,8 +4,11 @@
 //!
 //! Reading order: [`release`] (what is deployed), [`observed`] and [`desired`] (where we are, where we want to be),
 //! [`step`] (the verbs between them, each with its way back), [`strategy`], [`plan`] (pure), [`target`] (who acts),
-//! [`judge`] (whether a canary is worse), [`watch`] (who looks on), [`record`] (what is written down), [`execute`].
+//! [`judge`] (whether a canary is worse), [`watch`] (who looks on), [`record`] (what is written down), [`execute`],
+//! [`audit`] (who did it), [`autoscale`] (how many replicas a load asks for).
 
+pub mod audit;
+pub mod autoscale;
 pub mod desired;
 pub mod execute;
 pub mod judge;

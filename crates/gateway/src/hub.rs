@@ -1,4 +1,9 @@
-//! The control side: takes documents, keeps them, swaps snapshots on all cores, probes, drains.
+//! The control side: takes documents, keeps them, swaps snapshots on all cores, probes, drains ([`farewell`]), holds
+//! requests ([`pause`]).
+
+mod farewell;
+mod pause;
+mod stores;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex as SyncMutex, PoisonError, RwLock};
@@ -6,15 +11,14 @@ use std::time::{Duration, Instant};
 
 use plimsoll_bundle::Digest;
 use plimsoll_bundle::endpoints::Endpoints;
-use plimsoll_bundle::local::{DrainSpec, GatewayTable, TlsVersion};
+use plimsoll_bundle::local::{GatewayTable, TlsVersion};
 use plimsoll_files::Folder;
 use tokio::sync::{Mutex, Notify, mpsc, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
-use crate::control::{Drained, Health, Refusal, Sample};
+use crate::control::{Health, Refusal, Sample};
 use crate::edge::core::{Command, Shared};
-use crate::edge::endpoint::Endpoint;
 use crate::health::Probers;
 use crate::snapshot::{Listed, Registry, Snapshot, artefacts};
 use crate::stored::{self, StoredTable};
@@ -27,8 +31,6 @@ const SWAP: Duration = Duration::from_secs(5);
 const FIRST_PROBES: Duration = Duration::from_millis(400);
 /// Notes kept for the status.
 const MAX_NOTES: usize = 20;
-/// How often a drain looks.
-const DRAIN_LOOK: Duration = Duration::from_millis(20);
 
 /// A refusal with its words.
 pub(crate) type Refused = (Refusal, String);
@@ -110,6 +112,8 @@ impl Hub {
             if let Err(error) = read_folders(&mut state.registry, &stored.table, &endpoints).await {
                 self.note(error);
             }
+            let stores = self.stores(&stored.table).await;
+            state.registry.set_stores(stores);
             match state.registry.compile(&stored.table, &endpoints) {
                 Ok(snapshot) => {
                     state.epoch = stored.epoch;
@@ -216,6 +220,8 @@ impl Hub {
         read_folders(&mut state.registry, &table, &endpoints)
             .await
             .map_err(|error| (Refusal::Invalid, error))?;
+        state.registry.set_stores(self.stores(&table).await);
+        state.registry.forget_answers();
         let snapshot = state
             .registry
             .compile(&table, &endpoints)
@@ -330,6 +336,11 @@ impl Hub {
         self.state.lock().await.registry.samples().page(after)
     }
 
+    /// Bytes of the answers that are kept.
+    pub(crate) async fn kept_bytes(&self) -> usize {
+        self.state.lock().await.registry.answers().bytes()
+    }
+
     /// The port of the metrics listener, where the table wants one.
     pub(crate) async fn metrics_port(&self) -> Option<u16> {
         let state = self.state.lock().await;
@@ -338,97 +349,7 @@ impl Hub {
             .as_ref()
             .and_then(|stored| stored.table.listeners.metrics)
     }
-
-    /// Says farewell to one replica; see [`crate::control::Client::drain`].
-    pub(crate) async fn drain(&self, id: &str) -> Result<Drained, Refused> {
-        let snapshot = self.current();
-        let listed = snapshot
-            .endpoints
-            .iter()
-            .find(|listed| listed.endpoint.id == id);
-        let Some(listed) = listed else {
-            return Err((Refusal::Unknown, format!("there is no endpoint `{id}`")));
-        };
-        let endpoint = &listed.endpoint;
-        let budget = self.budget_of(endpoint).await;
-        endpoint.start_drain();
-        let start = Instant::now();
-        let sockets = Duration::from_millis(budget.sockets_ms);
-        for core in self.cores() {
-            let endpoint = endpoint.key;
-            let command = Command::CloseSockets {
-                endpoint,
-                budget: sockets,
-            };
-            // A core that is gone has no sockets.
-            let _ = core.send(command).await;
-        }
-        let requests = Duration::from_millis(budget.requests_ms);
-        loop {
-            let (left, open) = (endpoint.in_flight(), endpoint.sockets());
-            let elapsed = start.elapsed();
-            let requests_over = left == 0 || elapsed >= requests;
-            let sockets_over = open == 0 || elapsed >= sockets;
-            if requests_over && sockets_over {
-                return Ok(Drained {
-                    requests_left: left,
-                    sockets_left: open,
-                    waited_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-                });
-            }
-            sleep(DRAIN_LOOK).await;
-        }
-    }
-
-    async fn budget_of(&self, endpoint: &Endpoint) -> DrainSpec {
-        let state = self.state.lock().await;
-        let table = state.table.as_ref().map(|stored| &stored.table);
-        let service = table.and_then(|table| table.services.get(&endpoint.service));
-        service.map_or(NO_BUDGET, |service| service.drain)
-    }
-
-    /// Says farewell to all clients and waits for the cores, for the longest budgets of the table.
-    pub(crate) async fn drain_all(&self) {
-        self.draining
-            .store(true, std::sync::atomic::Ordering::Relaxed);
-        let (requests, sockets) = {
-            let state = self.state.lock().await;
-            let services = state
-                .table
-                .iter()
-                .flat_map(|stored| stored.table.services.values());
-            services.fold((0, 0), |(requests, sockets), service| {
-                let drain = service.drain;
-                (
-                    requests.max(drain.requests_ms),
-                    sockets.max(drain.sockets_ms),
-                )
-            })
-        };
-        let mut waiting = Vec::new();
-        for core in self.cores() {
-            let (done, drained) = oneshot::channel();
-            let command = Command::Drain {
-                requests: Duration::from_millis(requests),
-                sockets: Duration::from_millis(sockets),
-                done,
-            };
-            if core.send(command).await.is_ok() {
-                waiting.push(drained);
-            }
-        }
-        for drained in waiting {
-            // A core that is gone has nothing to wait for.
-            let _ = drained.await;
-        }
-    }
 }
-
-const NO_BUDGET: DrainSpec = DrainSpec {
-    requests_ms: 0,
-    sockets_ms: 0,
-    grace_ms: 0,
-};
 
 impl State {
     /// Lets the newest epoch through and no older one.

@@ -47,7 +47,7 @@ type CoreFamily = (
     fn(&Gauges) -> &AtomicU64,
 );
 
-const ROUTE_COUNTERS: [RouteCounter; 3] = [
+const ROUTE_COUNTERS: [RouteCounter; 5] = [
     ("response_bytes_total", "Bytes of answers' bodies.", |of| {
         of.bytes_out
     }),
@@ -58,6 +58,16 @@ const ROUTE_COUNTERS: [RouteCounter; 3] = [
         "retries_total",
         "Requests sent to a second replica.",
         |of| of.retries,
+    ),
+    (
+        "cache_hits_total",
+        "Requests answered from the cache.",
+        |of| of.cache_hits,
+    ),
+    (
+        "cache_misses_total",
+        "Requests that the cache had nothing for.",
+        |of| of.cache_misses,
     ),
 ];
 
@@ -135,6 +145,14 @@ pub(crate) async fn text(hub: &Hub) -> String {
             clients as u64,
         );
     }
+    let name = "cache_bytes";
+    family(
+        &mut out,
+        name,
+        "gauge",
+        "Bytes of the answers that are kept.",
+    );
+    sample(&mut out, name, &[], hub.kept_bytes().await as u64);
     out
 }
 
@@ -294,6 +312,10 @@ fn write_process(hub: &Hub, out: &mut String) {
         &[],
         shared.log_lost.load(Ordering::Relaxed),
     );
+    let alone = "shared_limit_alone_total";
+    let help = "Requests on which a shared limit had no say in time.";
+    family(out, alone, "counter", help);
+    sample(out, alone, &[], shared.limit_alone.load(Ordering::Relaxed));
 }
 
 /// Serves the metrics on the socket given, or else on the port that the table names, for as long as it names it.

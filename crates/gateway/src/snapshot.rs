@@ -15,11 +15,15 @@ use plimsoll_files::{Folder, Site, path};
 
 use crate::cidr::{self, Cidr, CidrError};
 use crate::edge::balance::Replica;
+use crate::edge::cache::{Cache, Store};
 use crate::edge::cohorts::Replicas;
 use crate::edge::cors::Cors;
 use crate::edge::endpoint::Endpoint;
+use crate::edge::gate::Gate;
 use crate::edge::limit::Limiter;
+use crate::edge::resp::Address;
 use crate::edge::route::{Route, Router, Service, Target};
+use crate::edge::shared_limit::SharedLimit;
 use crate::edge::stats::RouteStats;
 use crate::edge::sticky::Sticky;
 use crate::samples::Samples;
@@ -107,9 +111,12 @@ pub(crate) enum TableError {
 pub(crate) struct Registry {
     cores: usize,
     limiters: HashMap<String, Arc<Limiter>>,
+    gates: HashMap<String, Arc<Gate>>,
     stats: HashMap<String, Arc<RouteStats>>,
     endpoints: HashMap<String, Weak<Endpoint>>,
     samples: Samples,
+    stores: HashMap<String, Address>,
+    answers: Arc<Store>,
     folders: HashMap<Digest, Arc<Folder>>,
 }
 
@@ -119,9 +126,12 @@ impl Registry {
         Self {
             cores,
             limiters: HashMap::new(),
+            gates: HashMap::new(),
             stats: HashMap::new(),
             endpoints: HashMap::new(),
             samples: Samples::new(cores),
+            stores: HashMap::new(),
+            answers: Arc::default(),
             folders: HashMap::new(),
         }
     }
@@ -139,6 +149,31 @@ impl Registry {
     /// The limiters in use, by name.
     pub(crate) fn limiters(&self) -> impl Iterator<Item = (&String, &Arc<Limiter>)> {
         self.limiters.iter()
+    }
+
+    /// Where the Redis servers are that the next table's limits share, by the names of their resources.
+    pub(crate) fn set_stores(&mut self, stores: HashMap<String, Address>) {
+        self.stores = stores;
+    }
+
+    /// The table changes, so answers that were kept under the one before are none of it.
+    pub(crate) fn forget_answers(&mut self) {
+        self.answers = Arc::default();
+    }
+
+    /// Where answers are kept.
+    pub(crate) fn answers(&self) -> &Store {
+        &self.answers
+    }
+
+    /// Where the requests of a service wait, where the last table has it.
+    pub(crate) fn gate(&self, service: &str) -> Option<&Arc<Gate>> {
+        self.gates.get(service)
+    }
+
+    /// Every service's gate.
+    pub(crate) fn gates(&self) -> impl Iterator<Item = (&String, &Arc<Gate>)> {
+        self.gates.iter()
     }
 
     /// What the replicas did, those that left included.
@@ -169,6 +204,9 @@ impl Registry {
         endpoints: &Endpoints,
     ) -> Result<Snapshot, TableError> {
         self.keep_limiters(table);
+        for service in table.services.keys() {
+            self.gates.entry(service.clone()).or_default();
+        }
         let (listed, replicas) = self.list(endpoints);
         let shared = |of: &str, tls| compile_headers(of, &table.headers, &[], tls);
         let context = Context {
@@ -214,13 +252,16 @@ impl Registry {
 
     fn keep_limiters(&mut self, table: &GatewayTable) {
         for (name, rule) in &table.limits {
-            let same = self
-                .limiters
-                .get(name)
-                .is_some_and(|limiter| limiter.rule() == rule);
+            let store = rule.shared.as_ref().and_then(|at| self.stores.get(at));
+            let environment = (table.app.as_str(), table.environment.as_str());
+            let shared =
+                store.map(|store| SharedLimit::new(store.clone(), environment, name, rule));
+            let same = self.limiters.get(name).is_some_and(|limiter| {
+                limiter.rule() == rule && limiter.shared() == shared.as_ref()
+            });
             if !same {
-                self.limiters
-                    .insert(name.clone(), Arc::new(Limiter::new(rule.clone())));
+                let limiter = Limiter::new(rule.clone(), shared);
+                self.limiters.insert(name.clone(), Arc::new(limiter));
             }
         }
     }
@@ -316,6 +357,10 @@ impl Registry {
             tls_headers: compile_headers(&of, &table.headers, &spec.headers, true)?,
             stream: spec.stream,
             cache_control,
+            cache: spec.keep_ms.map(|keep_ms| Cache {
+                ttl: Duration::from_millis(keep_ms),
+                store: Arc::clone(&self.answers),
+            }),
             stats,
         })
     }
@@ -346,6 +391,7 @@ impl Registry {
                     name: service.clone(),
                     port: port.clone(),
                     replicas: Replicas::new(with_port.cloned().collect()),
+                    gate: self.gates.get(service).map(Arc::clone).unwrap_or_default(),
                     sticky: sticks.then(|| Sticky::new(context.table)),
                 }))
             }
@@ -370,6 +416,8 @@ impl Registry {
     fn forget(&mut self, table: &GatewayTable) {
         self.limiters
             .retain(|name, _| table.limits.contains_key(name));
+        self.gates
+            .retain(|name, _| table.services.contains_key(name));
         self.endpoints
             .retain(|_, endpoint| endpoint.strong_count() > 0);
         let routes: HashSet<&str> = table

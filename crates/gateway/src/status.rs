@@ -47,6 +47,7 @@ pub(crate) async fn status(hub: &Hub) -> Status {
         tls: hub.certificates.status(),
         endpoints: endpoints.collect(),
         routes: routes.collect(),
+        paused: hub.paused().await,
         notes: hub.notes(),
     }
 }

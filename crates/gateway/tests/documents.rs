@@ -141,6 +141,7 @@ fn limits_cors_and_allow_lists_are_kept_at_the_edge() {
         per_ms: 60_000,
         burst: 2,
         by: vec![LimitKey::Ip],
+        shared: None,
     };
     table.limits.insert("login".into(), rule);
     let edge = Edge::with(&table, &endpoints(1, "api", &[backend.address]));

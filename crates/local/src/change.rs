@@ -161,6 +161,9 @@ impl Local {
 
     /// A supervisor of this very build, for the holder of the lease `token`.
     pub(crate) fn current(&self, token: u64, sink: &mut Sink<'_>) -> Result<Client, LocalError> {
+        if let Some(Err(error)) = &self.settings.runtime {
+            return Err(error.clone().into());
+        }
         let daemon = self.daemon_file();
         let who = (&self.cancel, token);
         let mut client = start::supervisor_of_this_build(&self.env, &daemon, who, sink)?;

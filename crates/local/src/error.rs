@@ -1,18 +1,20 @@
 //! What can go wrong on this machine, whose fault it is, and what to do about it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use plimsoll_bundle::canonical::CanonicalError;
 use plimsoll_bundle::local::HeaderError;
 use plimsoll_deploy::{ExecuteError, Fault, PlanError, StepError};
 use plimsoll_gateway::authority::AuthorityError;
 use plimsoll_gateway::control::ControlError;
+use plimsoll_image::oci::OciError;
 use plimsoll_image::unpack::UnpackError;
 use plimsoll_stdx::fs::FsError;
 use plimsoll_stdx::lock::LockError;
 use plimsoll_stdx::net::frame::FrameError;
 use plimsoll_store::StateError;
 use plimsoll_supervisor::SuperviseError;
+use plimsoll_supervisor::runtimes::RuntimeError;
 
 use crate::secrets::SecretError;
 
@@ -110,6 +112,9 @@ pub enum LocalError {
     /// Unpacked images cannot be looked through.
     #[error("the unpacked images cannot be looked through")]
     Images(#[source] UnpackError),
+    /// Kept images cannot be looked through.
+    #[error("the images cannot be looked through")]
+    Layouts(#[source] OciError),
     /// What a service runs is not in its image.
     #[error("the image of {service} has no program `{program}`")]
     NoProgram {
@@ -133,6 +138,15 @@ pub enum LocalError {
         what: &'static str,
         /// Its name.
         name: String,
+    },
+    /// The OCI runtime that was chosen.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// What runs is contained by another than the one that was chosen.
+    #[error("what runs here is contained by {}, and something else was chosen", container(running.as_deref()))]
+    OtherRuntime {
+        /// By this runtime; by us, where there is none.
+        running: Option<PathBuf>,
     },
     /// The caller asked to stop.
     #[error("interrupted")]
@@ -164,10 +178,13 @@ impl LocalError {
                     Fault::Ours
                 }
             }
+            Self::Layouts(source) if source.is_users_fault() => Fault::App,
             Self::Layout { .. }
             | Self::Busy(_)
             | Self::Unknown { .. }
             | Self::Uncontained { .. }
+            | Self::Runtime(_)
+            | Self::OtherRuntime { .. }
             | Self::Interrupted => Fault::Usage,
             Self::Secret(error) => match error {
                 SecretError::Name(_)
@@ -193,6 +210,7 @@ impl LocalError {
             | Self::Connect(_)
             | Self::Supervise(_)
             | Self::Gateway(_)
+            | Self::Layouts(_)
             | Self::Protocol(_) => Fault::Ours,
             Self::Authority(error) => match error {
                 AuthorityError::NotLocal(_) | AuthorityError::NoName => Fault::App,
@@ -225,6 +243,10 @@ impl LocalError {
             Self::Uncontained { .. } => Some(
                 "run as root on a kernel with namespaces (`plimsoll doctor` says what is missing), or build the service from source".into(),
             ),
+            Self::Runtime(_) => Some("PLIMSOLL_RUNTIME chooses it; without, Plimsoll contains replicas itself".into()),
+            Self::OtherRuntime { .. } => {
+                Some("set PLIMSOLL_RUNTIME as it was, or run `plimsoll down` first".into())
+            }
             Self::Start { log } if !log.is_empty() => Some(format!("its last words: {log}")),
             Self::Protocol(_) => {
                 Some("run `plimsoll down` with the version that started it, then `up` again".into())
@@ -245,10 +267,18 @@ impl LocalError {
             | Self::Gateway(_)
             | Self::Authority(_)
             | Self::Images(_)
+            | Self::Layouts(_)
             | Self::Unknown { .. }
             | Self::Interrupted => None,
         }
     }
+}
+
+fn container(runtime: Option<&Path>) -> String {
+    runtime.map_or_else(
+        || "Plimsoll itself".to_owned(),
+        |path| path.display().to_string(),
+    )
 }
 
 fn hint_of_image(error: &UnpackError) -> Option<String> {

@@ -9,12 +9,14 @@
 //! speaks to the daemon), `daemon`, `orders`, `images`, `resources`.
 
 mod change;
+pub mod cleanup;
 mod control;
 pub mod daemon;
 mod desired;
 pub mod error;
 pub mod event;
 mod images;
+mod in_force;
 mod judging;
 mod lease;
 pub mod local;
@@ -39,9 +41,11 @@ mod sweep;
 mod target;
 mod unattended;
 
+pub use cleanup::{Cleaned, Keep, cleanup};
 pub use control::client::Cancel;
 pub use error::LocalError;
 pub use event::{Decision, Event, LogLine};
+pub use in_force::{in_force, routes_in_force};
 pub use local::Local;
 pub use logs::LogFilter;
 pub use outcome::{Data, DeployRequest, Ending, KeptRelease, Login, Outcome};

@@ -242,6 +242,8 @@ impl Local {
             tool_version: self.settings.tool_version.clone(),
             key_file: self.settings.key_file.clone(),
             runtime_dir: self.settings.runtime_dir.clone(),
+            // One that cannot be used starts nothing; what runs can be ended all the same.
+            runtime: self.settings.runtime.clone().and_then(Result::ok),
         }
     }
 }

@@ -24,15 +24,17 @@ const HAND_OVER: Duration = Duration::from_secs(30);
 /// Read at once when two executables are compared.
 const CHUNK: usize = 1 << 16;
 
-/// Makes the daemon behind `client` end without ending what it runs, unless it is of the build of `wanted`. Returns
-/// whether it had to go.
+/// Makes the daemon behind `client` end without ending what it runs, unless it is of the build of `wanted` and has its
+/// choices. Returns whether it had to go.
 pub(crate) fn unless_same(
     env: &EnvDir,
     mut client: Client,
     wanted: &DaemonFile,
 ) -> Result<bool, LocalError> {
     let (pid, tool) = (client.welcome().pid, client.welcome().tool.clone());
-    if tool == wanted.tool_version && is_same_program(pid, &wanted.executable) {
+    let runtime = DaemonFile::load(env).map(|before| before.runtime);
+    let chosen = runtime.is_ok_and(|before| before == wanted.runtime);
+    if chosen && tool == wanted.tool_version && is_same_program(pid, &wanted.executable) {
         return Ok(false);
     }
     // Taken before it is asked, so that a number that is given away meanwhile is not hit.

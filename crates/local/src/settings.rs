@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use plimsoll_store::CrashPoint;
+use plimsoll_supervisor::runtimes::RuntimeError;
 
 /// Complete settings of the local target.
 #[derive(Debug, Clone)]
@@ -16,6 +17,9 @@ pub struct Settings {
     pub key_file: PathBuf,
     /// Where short paths to sockets are kept when processes share our mount namespace.
     pub runtime_dir: PathBuf,
+    /// The OCI runtime that contains replicas and jobs, or why the one that was chosen cannot be used; only what starts
+    /// them asks. `None`: they are contained by us.
+    pub runtime: Option<Result<PathBuf, RuntimeError>>,
     /// How long one step of a deploy may take before the deploy is taken back.
     pub deadline: Duration,
     /// Kills this process at a record of the journal, in tests of debug builds.

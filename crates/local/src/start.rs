@@ -11,6 +11,7 @@ use plimsoll_store::state::{self, Format};
 use serde::{Deserialize, Serialize};
 
 use crate::control::client::{Cancel, Client};
+use crate::daemon::intent::Intent;
 use crate::event::{Event, Sink};
 use crate::{EnvDir, LocalError, replace};
 
@@ -50,6 +51,9 @@ pub(crate) struct DaemonFile {
     pub(crate) key_file: PathBuf,
     /// [`crate::Settings::runtime_dir`].
     pub(crate) runtime_dir: PathBuf,
+    /// [`crate::Settings::runtime`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) runtime: Option<PathBuf>,
 }
 
 impl DaemonFile {
@@ -84,6 +88,20 @@ pub(crate) fn supervisor(
     Ok(attached(client, true, sink))
 }
 
+/// Whether this daemon may go on with what another runs. Two replicas of a service that are not contained alike would
+/// be a choice that nobody made.
+fn ensure_same_runtime(env: &EnvDir, daemon: &DaemonFile) -> Result<(), LocalError> {
+    let Ok(before) = DaemonFile::load(env) else {
+        return Ok(());
+    };
+    if before.runtime == daemon.runtime || Intent::load(env)?.is_idle() {
+        return Ok(());
+    }
+    Err(LocalError::OtherRuntime {
+        running: before.runtime,
+    })
+}
+
 /// As [`supervisor`], but a daemon of another build of this tool gives way first, and what it runs goes on. For
 /// commands that change something, and hold the lease `token`; one that only follows must not undo an upgrade that
 /// happened since.
@@ -93,6 +111,7 @@ pub(crate) fn supervisor_of_this_build(
     (cancel, token): (&Cancel, u64),
     sink: &mut Sink<'_>,
 ) -> Result<Client, LocalError> {
+    ensure_same_runtime(env, daemon)?;
     if let Ok(client) = Client::connect(env, &daemon.tool_version, cancel) {
         replace::unless_same(env, client.holding(token), daemon)?;
     }

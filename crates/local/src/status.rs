@@ -88,6 +88,9 @@ pub struct ProcessStatus {
     pub state: ProcessState,
     /// What holds it in, as observed: `by convention`, `confined` or `contained`.
     pub isolation: String,
+    /// The OCI runtime that brought it up, where one did: `runc`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<String>,
     /// CPU time of it and its children since its start, in milliseconds.
     pub cpu_ms: u64,
     /// CPU use since the last look, in thousandths of one CPU; `None` on the first look.

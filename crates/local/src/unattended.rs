@@ -34,6 +34,9 @@ struct Shim {
     process: ProcessId,
     boot_id: String,
     program: Option<Program>,
+    /// Of its orders: the OCI runtime that brought the program up.
+    #[serde(skip)]
+    runtime: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -96,6 +99,7 @@ fn describe(shim: &Shim) -> ProcessStatus {
             ProcessState::Unready
         },
         isolation: program.map_or_else(|| "by convention".into(), |program| program.class.clone()),
+        runtime: shim.runtime.clone(),
         cpu_ms: usage.cpu_ms,
         cpu_millis: None,
         rss_bytes: usage.rss_bytes,
@@ -148,7 +152,14 @@ fn shims(env: &EnvDir) -> Vec<Shim> {
     let boot = process::boot_id().unwrap_or_default();
     starts(env)
         .into_iter()
-        .filter_map(|dir| state::load::<Shim>(&dir.join("shim.json"), SHIM).ok())
+        .filter_map(|dir| {
+            let shim = state::load::<Shim>(&dir.join("shim.json"), SHIM).ok()?;
+            let spec = state::load::<Spec>(&dir.join(SPEC_FILE), SPEC).ok();
+            Some(Shim {
+                runtime: spec.and_then(|spec| spec.order.backend.runtime()),
+                ..shim
+            })
+        })
         .filter(|shim| shim.boot_id == boot)
         .collect()
 }

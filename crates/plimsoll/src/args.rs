@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use plimsoll_model::units::Bytes;
 
 use crate::help;
 
@@ -67,6 +68,12 @@ pub(crate) enum Command {
     /// Build and run the app on this machine, behind the gateway.
     #[command(after_help = help::UP)]
     Up(UpArgs),
+    /// Delete releases, images and artefacts that no kept release needs.
+    #[command(after_help = help::CLEANUP)]
+    Cleanup(CleanupArgs),
+    /// Who changed what, when, from which release to which.
+    #[command(after_help = help::AUDIT)]
+    Audit(AuditArgs),
     /// Stop the app on this machine. Data stays, unless --data is given.
     #[command(after_help = help::DOWN)]
     Down(DownArgs),
@@ -152,6 +159,42 @@ pub(crate) struct UpArgs {
     /// The environment.
     #[arg(long, value_name = "NAME", default_value = "development")]
     pub(crate) env: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CleanupArgs {
+    /// Releases to keep beside the one in force; the file's `retention.releases` when left out.
+    #[arg(long, value_name = "COUNT")]
+    pub(crate) keep: Option<usize>,
+    /// Most that releases may take on disk, such as `10Gi`: older ones go first, the one to roll back to never.
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) quota: Option<Bytes>,
+    /// Say what would be deleted, and delete nothing.
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// The environment.
+    #[arg(long, value_name = "NAME", default_value = "development")]
+    pub(crate) env: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AuditArgs {
+    /// `verify`: recompute the chain from its first entry to its last.
+    #[arg(value_enum)]
+    pub(crate) verify: Option<AuditVerb>,
+    /// Entries to show, the newest.
+    #[arg(long, short = 'n', value_name = "COUNT", default_value_t = 50)]
+    pub(crate) lines: usize,
+    /// The environment.
+    #[arg(long, value_name = "NAME", default_value = "development")]
+    pub(crate) env: String,
+}
+
+/// What is done with the audit log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum AuditVerb {
+    /// Recompute the chain.
+    Verify,
 }
 
 #[derive(Debug, Args)]

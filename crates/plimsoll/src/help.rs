@@ -46,7 +46,20 @@ help!(
     UP,
     "plimsoll up                   run the app until Ctrl-C, keep its data",
     "plimsoll up --detach          return when ready, with one line of JSON: URLs, logins, release",
-    "plimsoll up --env staging     with the overlay [env.staging]"
+    "plimsoll up --env staging     with the overlay [env.staging]",
+    "PLIMSOLL_RUNTIME=runc plimsoll up   replicas are contained by an OCI runtime (runc, crun, youki), as root"
+);
+help!(
+    CLEANUP,
+    "plimsoll cleanup --plan       what could go",
+    "plimsoll cleanup --keep 3     keep three releases beside the one in force",
+    "plimsoll cleanup --quota 10Gi"
+);
+help!(
+    AUDIT,
+    "plimsoll audit                the newest 50 entries",
+    "plimsoll audit verify         0 when every entry is as it was written, 1 when not",
+    "plimsoll audit --format json -n 1000"
 );
 help!(
     DOWN,
@@ -94,7 +107,8 @@ help!(
     DOCTOR,
     "plimsoll doctor               each attack, outside and as a replica; 1 when one gets through",
     "sudo plimsoll doctor          the same where replicas get limits and users of their own",
-    "plimsoll doctor --format json the same for programs"
+    "plimsoll doctor --format json the same for programs",
+    "PLIMSOLL_RUNTIME=runc plimsoll doctor   replicas contained by that OCI runtime (runc, crun, youki)"
 );
 help!(
     SCHEMA,

@@ -7,6 +7,7 @@
 
 mod args;
 mod artefacts;
+mod change;
 mod commands;
 mod events;
 mod exit;
@@ -18,10 +19,12 @@ mod progress;
 mod project;
 mod prompt;
 mod registry;
+mod request;
 mod roles;
 mod settings;
 mod shim;
 mod static_server;
+mod trail;
 mod units;
 
 use std::process::ExitCode;
@@ -64,6 +67,8 @@ fn run(context: &Context, command: &Command) -> exit::Result<ExitStatus> {
         Command::Build(args) => commands::build::run(context, args),
         Command::Image(command) => commands::image::run(context, command),
         Command::Up(args) => commands::up::run(context, args),
+        Command::Cleanup(args) => commands::cleanup::run(context, args),
+        Command::Audit(args) => commands::audit::run(context, args),
         Command::Down(args) => commands::down::run(context, args),
         Command::Status(args) => commands::status::run(context, args),
         Command::Logs(args) => commands::logs::run(context, args),

@@ -4,11 +4,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use plimsoll_local::{Cancel, Settings};
+use plimsoll_supervisor::runtimes::{self, RuntimeError};
 
 use crate::registry::Access;
 
 /// Longer than any roll-out that a person would wait for in front of a terminal; the file's own bound is shorter.
 const DEPLOY_DEADLINE: Duration = Duration::from_hours(1);
+
+/// `runc`, `crun`, `youki`, or the path of one.
+const RUNTIME: &str = "PLIMSOLL_RUNTIME";
 
 /// The variables that Plimsoll looks at.
 #[derive(Debug, Clone)]
@@ -21,6 +25,8 @@ pub(crate) struct Environment {
     authorities: Option<PathBuf>,
     /// `HTTPS_PROXY`, in either case.
     proxy: Option<String>,
+    /// `PLIMSOLL_RUNTIME`: the OCI runtime that contains replicas and jobs in our place.
+    runtime: Option<Result<PathBuf, RuntimeError>>,
     /// `NO_COLOR` is set to something.
     pub(crate) no_color: bool,
     /// `PLIMSOLL_CRASH_AT`, in debug builds.
@@ -45,6 +51,14 @@ impl Environment {
                 .iter()
                 .find_map(|name| std::env::var(name).ok())
                 .filter(|value| !value.is_empty()),
+            runtime: std::env::var_os(RUNTIME)
+                .filter(|name| !name.is_empty())
+                .map(|name| {
+                    runtimes::find(
+                        &name.to_string_lossy(),
+                        &std::env::var_os("PATH").unwrap_or_default(),
+                    )
+                }),
             no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
             crash_at: std::env::var("PLIMSOLL_CRASH_AT")
                 .ok()
@@ -59,9 +73,15 @@ impl Environment {
             tool_version: env!("CARGO_PKG_VERSION").to_owned(),
             key_file: self.key_file(),
             runtime_dir: self.runtime_dir(),
+            runtime: self.runtime.clone(),
             deadline: DEPLOY_DEADLINE,
             crash: self.crash_at.as_deref().and_then(|text| text.parse().ok()),
         }
+    }
+
+    /// The OCI runtime that contains replicas, where one was chosen.
+    pub(crate) fn runtime(&self) -> Result<Option<PathBuf>, RuntimeError> {
+        self.runtime.clone().transpose()
     }
 
     /// How registries are reached, as far as the environment says.

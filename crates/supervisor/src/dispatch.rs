@@ -1,5 +1,5 @@
-//! The hidden verbs of the binary: `__shim DIR`, `__keeper DIR`, `__relay`, `__check DIR`. They are reached before
-//! arguments are parsed and before any thread exists, because a shim forks.
+//! The hidden verbs of the binary: `__shim DIR`, `__keeper DIR`, `__relay`, `__inside PROGRAM…`, `__check DIR`. They
+//! are reached before arguments are parsed and before any thread exists, because a shim forks.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -12,6 +12,8 @@ pub const SHIM: &str = "__shim";
 pub const RELAY: &str = "__relay";
 /// Holds listening sockets and respawns the program that serves them.
 pub const KEEPER: &str = "__keeper";
+/// Process 1 of a container that an OCI runtime has made, with the program and its arguments.
+pub const INSIDE: &str = "__inside";
 /// Tries what this machine lets us apply, with a root on an empty folder, and says it.
 pub const CHECK: &str = "__check";
 
@@ -20,6 +22,9 @@ pub const CHECK: &str = "__check";
 pub fn dispatch(args: impl IntoIterator<Item = OsString>) -> Option<u8> {
     let mut args = args.into_iter().skip(1);
     let verb = args.next()?;
+    if verb == INSIDE {
+        return Some(shim::oci::main(&args.collect::<Vec<_>>()));
+    }
     let dir = args.next().map(PathBuf::from);
     match (verb.to_str()?, dir) {
         (SHIM, Some(dir)) => Some(shim::main(&dir)),

@@ -3,10 +3,11 @@
 //! Must not know: HTTP, releases.
 //!
 //! Reading order: [`order`] (what to run), [`machine`] (the life of one process, pure), [`probe`] and [`secrets`] (what
-//! the target brings), [`runner`] (how a process is really run), [`record`] and [`protocol`] (what a shim writes and
-//! answers), `cgroup` (limits by the kernel), [`shim`] and [`keeper`] (what stands above every program), `relay` (what
-//! carries the connections of one), [`logs`] (reading captured output), [`driver`] (the loop: [`Supervisor`]),
-//! [`dispatch`] (the hidden verbs of the binary), [`attack_calls`] (what an attack on all this needs `unsafe` for).
+//! the target brings), [`runner`] (how a process is really run), [`runtimes`] (who else may contain it), [`record`] and
+//! [`protocol`] (what a shim writes and answers), `cgroup` (limits by the kernel), [`shim`] and [`keeper`] (what stands
+//! above every program), `relay` (what carries the connections of one), [`logs`] (reading captured output), [`driver`]
+//! (the loop: [`Supervisor`]), [`dispatch`] (the hidden verbs of the binary), [`attack_calls`] (what an attack on all
+//! this needs `unsafe` for).
 
 pub mod attack_calls;
 mod cgroup;
@@ -21,6 +22,7 @@ pub mod protocol;
 pub mod record;
 mod relay;
 pub mod runner;
+pub mod runtimes;
 pub mod secrets;
 pub mod shim;
 

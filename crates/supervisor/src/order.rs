@@ -1,6 +1,7 @@
 //! What the supervisor is told to run: one [`Order`] per process. Orders are made by the target; what is in them
 //! is what runs, nothing is added but ports, secrets and the marker variables.
 
+mod backend;
 pub(crate) mod edge;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use plimsoll_bundle::canonical::{self, CanonicalError};
 use plimsoll_bundle::local::{HealthSpec, LogSpec, WarmUpSpec};
 use serde::{Deserialize, Serialize};
 
+pub use backend::Backend;
 pub use edge::{Edge, MAX_EDGES, Towards};
 
 use crate::machine::RestartPolicy;
@@ -40,6 +42,9 @@ pub struct Order {
     /// Which namespaces it has.
     #[serde(default, skip_serializing_if = "Isolation::is_shared")]
     pub isolation: Isolation,
+    /// Who puts it into these namespaces.
+    #[serde(default, skip_serializing_if = "Backend::is_own")]
+    pub backend: Backend,
     /// Where others open connections to its ports, when it has a network of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub door: Option<Door>,
@@ -102,6 +107,7 @@ impl Order {
             workdir: "/".to_owned(),
             root: Root::Host,
             isolation: Isolation::Shared,
+            backend: Backend::Own,
             door: None,
             edges: Vec::new(),
             relay: None,

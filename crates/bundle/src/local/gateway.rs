@@ -141,6 +141,10 @@ pub struct RateLimit {
     pub burst: u64,
     /// What makes a client: the first key that a request has is taken.
     pub by: Vec<LimitKey>,
+    /// The Redis in which gateways share the buckets, by the name of its resource. The gateway finds its address, which
+    /// holds a password, in a file of that name beside the table. Left out where each gateway has its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared: Option<String>,
 }
 
 /// What tells one client from another.
@@ -194,6 +198,9 @@ pub struct RouteSpec {
     pub stream: bool,
     /// `cache-control` of successful answers, where the route sets it.
     pub cache_control: Option<String>,
+    /// How long the gateway keeps answers at most, and those that say nothing themselves. Left out where it keeps none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_ms: Option<u64>,
 }
 
 /// Where a route's requests go.

@@ -77,6 +77,8 @@ pub struct Doctor {
     pub shims: Tool,
     /// Where the examination has its temporary folder; other users must be able to enter it and execute there.
     pub temp: PathBuf,
+    /// The OCI runtime that contains replicas here; `None` where we do.
+    pub runtime: Option<PathBuf>,
     /// Changes the orders of the replicas under attack, to see that the doctor notices. `None` is as deployed.
     pub weaken: Option<fn(&mut Order)>,
 }
@@ -88,6 +90,7 @@ impl Doctor {
             shims: Tool::at(tool.clone()),
             tool,
             temp: std::env::temp_dir(),
+            runtime: None,
             weaken: None,
         }
     }
@@ -101,7 +104,8 @@ impl Doctor {
         let machine = runner.capabilities();
         let stage = Stage::make(&self.temp, &self.tool, machine.root)?;
         let services = Services::start(&stage.name()).map_err(DoctorError::Services)?;
-        let deployed = orders::replica(&stage, machine);
+        let mut deployed = orders::replica(&stage, machine);
+        orders::hand_over(&mut deployed, self.runtime.as_deref());
         let promised_class = runner.class(&deployed);
         let mut order = deployed;
         orders::allow(&mut order, services.declared, machine);
@@ -138,7 +142,9 @@ impl Doctor {
         }
         let at_ms = unix_ms(SystemTime::now());
         let machine = Machine::look(&runner, &stage.program, &controls);
-        Ok(Report::new((at_ms, machine), (class, controls), rows))
+        let mut report = Report::new((at_ms, machine), (class, controls), rows);
+        report.runtime = order.backend.runtime();
+        Ok(report)
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_bundle::Digest;
 use plimsoll_supervisor::order::{
-    Bind, Edge, ImageRoot, Isolation, Kind, Limits, Order, Root, Towards, User,
+    Backend, Bind, Edge, ImageRoot, Isolation, Kind, Limits, Order, Root, Towards, User,
 };
 use plimsoll_supervisor::runner::Capabilities;
 
@@ -63,6 +63,15 @@ pub(super) fn replica(stage: &Stage, machine: &Capabilities) -> Order {
     }];
     order.grace_ms = 1000;
     order
+}
+
+/// Has this runtime contain the replica, where anything can.
+pub(super) fn hand_over(order: &mut Order, runtime: Option<&Path>) {
+    if let (Isolation::Contained, Some(runtime)) = (order.isolation, runtime) {
+        order.backend = Backend::Oci {
+            runtime: runtime.to_owned(),
+        };
+    }
 }
 
 /// Lets the replica reach this address, where it has a network of its own.

@@ -32,6 +32,9 @@ pub struct Report {
     pub machine: Machine,
     /// What holds replicas in here, as the record of one says.
     pub class: IsolationClass,
+    /// The OCI runtime that brought it up; `None` where we did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runtime: Option<String>,
     /// Each control of that replica in words.
     pub controls: Vec<String>,
     /// How many attacks came to what.
@@ -110,6 +113,7 @@ impl Report {
             at: rfc3339(at_ms),
             machine,
             class,
+            runtime: None,
             controls,
             summary: Summary::of(&rows),
             rows,

@@ -42,14 +42,17 @@ fn place() -> tempfile::TempDir {
 }
 
 fn examine(place: &Path, weaken: Option<fn(&mut Order)>) -> Report {
-    let doctor = Doctor {
+    examine_as(&Doctor {
         temp: place.to_owned(),
         weaken,
         ..Doctor::new(FIXTURE.into())
-    };
+    })
+}
+
+fn examine_as(doctor: &Doctor) -> Report {
     let report = doctor.examine(|_| true).unwrap();
     assert_eq!(report.rows.len(), ATTACKS.len());
-    assert_eq!(leftovers(place), Vec::<PathBuf>::new());
+    assert_eq!(leftovers(&doctor.temp), Vec::<PathBuf>::new());
     report
 }
 
@@ -214,4 +217,34 @@ fn an_examination_that_is_interrupted_leaves_nothing() {
     });
     assert!(matches!(ended, Err(DoctorError::Interrupted)), "{ended:?}");
     assert_eq!(leftovers(place.path()), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn what_an_oci_runtime_contains_is_held_as_what_we_do() {
+    if !possible() {
+        return;
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let Ok(runtime) = plimsoll_supervisor::runtimes::find("runc", &path) else {
+        println!("skipped: needs runc");
+        return;
+    };
+    let place = place();
+    let theirs = examine_as(&Doctor {
+        temp: place.path().to_owned(),
+        runtime: Some(runtime),
+        ..Doctor::new(FIXTURE.into())
+    });
+    assert_eq!(
+        theirs.class,
+        IsolationClass::Contained,
+        "{:?}",
+        theirs.controls
+    );
+    assert_eq!(theirs.runtime.as_deref(), Some("runc"));
+    let (own, theirs) = (by_name(deployed()), by_name(&theirs));
+    for (name, row) in &own {
+        let found = theirs[name];
+        assert_eq!(found.result, row.result, "{name}: {found:?}");
+    }
 }

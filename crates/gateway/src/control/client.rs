@@ -11,7 +11,7 @@ use plimsoll_stdx::net::unix;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::wire::{self, Drained, Hello, Info, Refusal, Reply, Request, Sample, Status};
+use super::wire::{self, Drained, Hello, Info, Pause, Refusal, Reply, Request, Sample, Status};
 
 /// Time for one answer that waits for nothing but the disk and the cores' loops.
 const ANSWER: Duration = Duration::from_secs(10);
@@ -158,6 +158,19 @@ impl Client {
             Reply::Drained(drained) => Ok(drained),
             _ => Err(self.confused()),
         }
+    }
+
+    /// Holds new requests of a service instead of sending them to a replica, until [`Client::resume`]. Those that are
+    /// in flight go on. After the pause they are routed by the documents in force then.
+    pub async fn pause(&mut self, service: &str, pause: Pause) -> Result<(), ControlError> {
+        let service = service.to_owned();
+        self.done(&Request::Pause { service, pause }, ANSWER).await
+    }
+
+    /// Ends a pause; without one nothing happens.
+    pub async fn resume(&mut self, service: &str) -> Result<(), ControlError> {
+        let service = service.to_owned();
+        self.done(&Request::Resume { service }, ANSWER).await
     }
 
     /// What each replica did since it was first listed, by id; see [`Sample`].

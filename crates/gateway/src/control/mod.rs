@@ -9,7 +9,8 @@ pub(crate) mod wire;
 
 pub use client::{Client, ControlError};
 pub use wire::{
-    Drained, EndpointStatus, Health, Hello, Info, Refusal, RouteStatus, Sample, Status, TlsStatus,
+    Drained, EndpointStatus, Health, Hello, Info, Pause, Refusal, RouteStatus, Sample, Status,
+    TlsStatus,
 };
 
 /// The socket's name in the gateway's folder.

@@ -115,6 +115,11 @@ async fn handle(hub: &Arc<Hub>, epoch: u64, request: Request) -> Reply {
         Request::Metrics => Ok(Reply::Metrics {
             text: metrics::text(hub).await,
         }),
+        Request::Pause { service, pause } => hub
+            .pause(epoch, &service, pause)
+            .await
+            .map(|()| Reply::Done),
+        Request::Resume { service } => hub.resume(epoch, &service).await.map(|()| Reply::Done),
         Request::Samples { after } => {
             let (samples, more) = hub.samples(&after).await;
             Ok(Reply::Samples { samples, more })

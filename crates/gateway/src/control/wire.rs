@@ -65,6 +65,13 @@ pub(crate) enum Request {
     Drain {
         endpoint: String,
     },
+    Pause {
+        service: String,
+        pause: Pause,
+    },
+    Resume {
+        service: String,
+    },
     Metrics,
     /// The samples of replicas whose id is above `after`.
     Samples {
@@ -100,10 +107,21 @@ pub enum Refusal {
     StaleGeneration,
     /// The document cannot be used; the message says why.
     Invalid,
-    /// There is no such endpoint.
+    /// There is no such endpoint, or service.
     Unknown,
     /// The gateway could not store it; nothing changed.
     Storage,
+}
+
+/// How a service is paused. What is over its bounds is answered with 503 and `retry-after`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// How long a request waits at most.
+    pub wait_ms: u64,
+    /// Requests that wait at once at most; more than 4096 is 4096.
+    pub held: u32,
+    /// When the pause ends by itself, so that nothing stays paused when who asked for it is gone; at most ten minutes.
+    pub lasts_ms: u64,
 }
 
 /// What a drain ended with.
@@ -154,6 +172,9 @@ pub struct Status {
     pub endpoints: Vec<EndpointStatus>,
     /// One entry per route of the table.
     pub routes: Vec<RouteStatus>,
+    /// Services that are paused, with the requests that wait.
+    #[serde(default)]
+    pub paused: Vec<(String, u32)>,
     /// What a person should know: a table that could not be read, a certificate that could not be loaded.
     pub notes: Vec<String>,
 }

@@ -1,8 +1,8 @@
 //! What a request must be before anything is decided on it.
 //!
 //! hyper parses; this refuses what hyper lets through and two programs could read in two ways. One message rule
-//! cannot be checked here: where a request has both lengths, hyper keeps the chunked one, removes the other and
-//! closes the connection afterwards, so that nothing ambiguous is left to see or to forward.
+//! cannot be checked on the head alone: where a request has both lengths, hyper keeps the chunked one, removes the other
+//! and closes the connection afterwards; [`super::lengths`] has seen the bytes.
 
 use http::request::Parts;
 use http::uri::Authority;
@@ -22,6 +22,8 @@ pub(crate) enum Reject {
     HostMismatch,
     /// Both lengths.
     TwoLengths,
+    /// GET or HEAD with a coded body.
+    CodedGet,
     /// A transfer coding other than exactly `chunked`.
     TransferCoding,
     /// A header of HTTP/1 connections in HTTP/2.
@@ -34,12 +36,13 @@ pub(crate) enum Reject {
 
 impl Reject {
     /// Every reason, in the order of [`Reject::index`].
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::NoHost,
         Self::ManyHosts,
         Self::BadHost,
         Self::HostMismatch,
         Self::TwoLengths,
+        Self::CodedGet,
         Self::TransferCoding,
         Self::ConnectionHeader,
         Self::Connect,
@@ -61,6 +64,7 @@ impl Reject {
             | Self::BadHost
             | Self::HostMismatch
             | Self::TwoLengths
+            | Self::CodedGet
             | Self::ConnectionHeader
             | Self::Target => StatusCode::BAD_REQUEST,
         }
@@ -74,6 +78,7 @@ impl Reject {
             Self::BadHost => "bad_host",
             Self::HostMismatch => "host_mismatch",
             Self::TwoLengths => "two_lengths",
+            Self::CodedGet => "coded_get",
             Self::TransferCoding => "transfer_coding",
             Self::ConnectionHeader => "connection_header",
             Self::Connect => "connect",
@@ -89,6 +94,7 @@ impl Reject {
             Self::BadHost => "the host is malformed",
             Self::HostMismatch => ":authority and host differ",
             Self::TwoLengths => "the request has two lengths",
+            Self::CodedGet => "a GET or HEAD has no coded body",
             Self::TransferCoding => "chunked is the only transfer coding here",
             Self::ConnectionHeader => "a header of HTTP/1 connections in HTTP/2",
             Self::Connect => "this is not a forward proxy",
@@ -97,9 +103,17 @@ impl Reject {
     }
 }
 
-/// Checks a request's head. Pure.
-pub(crate) fn check_request(parts: &Parts) -> Result<(), Reject> {
+/// Checks a request's head; `two_lengths` is what its bytes said of it. Pure.
+pub(crate) fn check_request(parts: &Parts, two_lengths: bool) -> Result<(), Reject> {
     check_framing(&parts.headers, parts.version)?;
+    if parts.headers.contains_key(header::TRANSFER_ENCODING) {
+        if two_lengths {
+            return Err(Reject::TwoLengths);
+        }
+        if matches!(parts.method, Method::GET | Method::HEAD) {
+            return Err(Reject::CodedGet);
+        }
+    }
     check_target(parts)?;
     check_host(parts)
 }

@@ -16,7 +16,7 @@ fn parts(version: Version, method: &str, target: &str, headers: &[(&str, &str)])
 }
 
 fn check_one(headers: &[(&str, &str)]) -> Result<(), Reject> {
-    check_request(&parts(Version::HTTP_11, "GET", "/", headers))
+    check_request(&parts(Version::HTTP_11, "POST", "/", headers), false)
 }
 
 /// Headers, and what is said of them.
@@ -71,6 +71,19 @@ fn framing_and_hosts_of_http_1() {
 }
 
 #[test]
+fn a_coded_body_stands_alone_and_belongs_to_no_get() {
+    let coded: &[(&str, &str)] = &[("host", "a.test"), ("transfer-encoding", "chunked")];
+    let check = |method, headers, two_lengths| {
+        check_request(&parts(Version::HTTP_11, method, "/", headers), two_lengths)
+    };
+    assert_eq!(check("POST", coded, true), Err(Reject::TwoLengths));
+    assert_eq!(check("GET", coded, false), Err(Reject::CodedGet));
+    assert_eq!(check("HEAD", coded, false), Err(Reject::CodedGet));
+    // What was seen belongs to another head.
+    assert_eq!(check("POST", &coded[..1], true), Ok(()));
+}
+
+#[test]
 fn targets_and_methods() {
     let host: &[(&str, &str)] = &[("host", "a.test")];
     let cases = [
@@ -83,7 +96,7 @@ fn targets_and_methods() {
     ];
     for (method, target, expected) in cases {
         let parts = parts(Version::HTTP_11, method, target, host);
-        assert_eq!(check_request(&parts), expected, "{method} {target}");
+        assert_eq!(check_request(&parts, false), expected, "{method} {target}");
     }
 }
 
@@ -95,7 +108,7 @@ fn the_target_names_the_host_when_it_is_absolute() {
         "http://b.test:81/x",
         &[("host", "a.test")],
     );
-    assert_eq!(check_request(&parts), Ok(()));
+    assert_eq!(check_request(&parts, false), Ok(()));
     assert_eq!((host(&parts), authority(&parts)), ("b.test", "b.test:81"));
 }
 
@@ -114,7 +127,8 @@ fn the_port_is_no_part_of_the_host() {
 #[test]
 fn http_2_downgrades_carry_no_second_host_and_no_connection_header() {
     let two = |headers: &[(&str, &str)]| {
-        check_request(&parts(Version::HTTP_2, "GET", "https://a.test/x", headers))
+        let parts = parts(Version::HTTP_2, "GET", "https://a.test/x", headers);
+        check_request(&parts, false)
     };
     assert_eq!(two(&[]), Ok(()));
     assert_eq!(two(&[("host", "A.test")]), Ok(()));
@@ -137,9 +151,9 @@ fn http_2_downgrades_carry_no_second_host_and_no_connection_header() {
 #[test]
 fn an_extended_connect_passes_the_check() {
     let mut parts = parts(Version::HTTP_2, "CONNECT", "https://a.test/ws", &[]);
-    assert_eq!(check_request(&parts), Err(Reject::Connect));
+    assert_eq!(check_request(&parts, false), Err(Reject::Connect));
     parts.extensions.insert(Protocol::from_static("websocket"));
-    assert_eq!(check_request(&parts), Ok(()));
+    assert_eq!(check_request(&parts, false), Ok(()));
 }
 
 #[test]

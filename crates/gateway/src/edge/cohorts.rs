@@ -75,6 +75,14 @@ impl Replicas {
         balance::pick(&self.all[part.members.clone()], tried, random)
     }
 
+    /// The release of all replicas; `None` while there are several, or cohorts of one.
+    pub(crate) fn only_release(&self) -> Option<&str> {
+        match self.all.first() {
+            Some(first) if !self.is_divided() => Some(&first.endpoint.release),
+            Some(_) | None => None,
+        }
+    }
+
     /// Whether there is more than one part, so that it matters in which one a client is.
     pub(crate) fn is_divided(&self) -> bool {
         self.parts.len() > 1

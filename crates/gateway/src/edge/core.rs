@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::check::Reject;
 use super::pool::Pools;
+use super::resp::{Address, Link};
 use super::sockets::Sockets;
 use super::timers::{TICK, Timers};
 use super::watch::{Command as Tell, Watch};
@@ -24,6 +25,9 @@ pub(crate) const MAX_COMMANDS: usize = 64;
 /// Idle connections and pools are looked at once per this many ticks, so once a second.
 const TICKS_PER_SWEEP: u32 = 10;
 
+/// Redis servers that one core is connected to: what one table names is one or two, and those of the table before.
+const MAX_LINKS: usize = 8;
+
 /// What all cores and the control thread share.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -35,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) unrouted: super::stats::RouteStats,
     pub(crate) tls_failures: AtomicU64,
     pub(crate) log_lost: Arc<AtomicU64>,
+    /// Requests on which a shared limit had no say.
+    pub(crate) limit_alone: AtomicU64,
 }
 
 /// One core's gauges, written by it ten times a second.
@@ -59,6 +65,7 @@ impl Shared {
             unrouted: super::stats::RouteStats::new(cores),
             tls_failures: AtomicU64::new(0),
             log_lost: Arc::default(),
+            limit_alone: AtomicU64::new(0),
         }
     }
 
@@ -121,6 +128,7 @@ pub(crate) struct Core {
     pub(crate) in_flight: Cell<u64>,
     snapshot: RefCell<Arc<Snapshot>>,
     watches: RefCell<HashMap<u64, Arc<Watch>>>,
+    links: RefCell<Vec<(Address, Rc<Link>)>>,
     next_connection: Cell<u64>,
     draining: Cell<bool>,
 }
@@ -145,6 +153,7 @@ impl Core {
             in_flight: Cell::new(0),
             snapshot: RefCell::new(snapshot),
             watches: RefCell::default(),
+            links: RefCell::default(),
             next_connection: Cell::new(0),
             draining: Cell::new(false),
         })
@@ -153,6 +162,20 @@ impl Core {
     /// The snapshot in force.
     pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.snapshot.borrow())
+    }
+
+    /// This core's connection to a Redis; the first who asks opens it.
+    pub(crate) fn link(&self, address: &Address) -> Rc<Link> {
+        let mut links = self.links.borrow_mut();
+        if let Some((_, link)) = links.iter().find(|(known, _)| known == address) {
+            return Rc::clone(link);
+        }
+        if links.len() >= MAX_LINKS {
+            links.remove(0);
+        }
+        let link = Rc::new(Link::open(address.clone()));
+        links.push((address.clone(), Rc::clone(&link)));
+        link
     }
 
     /// Whether this core says farewell.

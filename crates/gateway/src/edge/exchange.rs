@@ -128,6 +128,13 @@ impl Exchange {
         Response::from_parts(parts, Tracked { body, exchange })
     }
 
+    /// Counts what the cache did.
+    pub(crate) fn count_cache(&self, is_hit: bool) {
+        if let Some(route) = &self.route {
+            route.stats.cache(self.core.id, is_hit);
+        }
+    }
+
     fn count_and_log(&self) {
         let elapsed = self.started.elapsed();
         let micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
@@ -175,6 +182,9 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         self.client.watch.end();
+        if self.status == 0 && self.version == Version::HTTP_2 {
+            self.client.watch.abandoned();
+        }
         self.core
             .in_flight
             .set(self.core.in_flight.get().saturating_sub(1));

@@ -1,8 +1,10 @@
 //! The way of a request through the gateway.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version, header, uri};
@@ -18,8 +20,9 @@ use super::headers::{self, X_FORWARDED_FOR, X_FORWARDED_HOST, X_FORWARDED_PREFIX
 use super::headers::{X_FORWARDED_PROTO, X_REAL_IP, X_REQUEST_ID};
 use super::limit::Verdict;
 use super::problem::Problem;
-use super::route::{Found, Route, Target};
-use super::{cors, maintenance, proxy, tunnel};
+use super::route::{Found, Route, Service, Target};
+use super::shared_limit::SharedLimit;
+use super::{cache, cors, maintenance, proxy, tunnel};
 use crate::cidr;
 use crate::snapshot::Snapshot;
 
@@ -50,7 +53,7 @@ async fn answer(
     parts: Parts,
     body: Incoming,
 ) -> Result<Response<EdgeBody>, Problem> {
-    if let Err(reject) = check_request(&parts) {
+    if let Err(reject) = check_request(&parts, exchange.client.watch.has_two_lengths()) {
         exchange.core.shared.rejected(reject);
         return Err(Problem::new(reject.status(), reject.detail()).closing());
     }
@@ -60,13 +63,9 @@ async fn answer(
     if !snapshot.allow.is_empty() && !cidr::any_contains(&snapshot.allow, exchange.address) {
         return Err(forbidden());
     }
-    let path = if parts.uri.path() == "*" {
-        "/".to_owned()
-    } else {
-        let path = path::normalise(parts.uri.path());
-        let malformed = |_| Problem::new(StatusCode::BAD_REQUEST, "the path is malformed");
-        path.map_err(malformed)?.into_owned()
-    };
+    // Shares the bytes of the one in the head, which moves on.
+    let uri = parts.uri.clone();
+    let path = path_of(&uri)?;
     if let Some(port) = snapshot.redirect.filter(|_| !exchange.client.tls) {
         return redirect(&parts, port);
     }
@@ -81,30 +80,101 @@ async fn answer(
         exchange.cors_origin = cors.origin(&parts.headers);
     }
     admit(exchange, &route, &parts, &body)?;
+    if let Some(shared) = route.limiter.as_ref().and_then(|limiter| limiter.shared()) {
+        // Boxed, or every request would carry the room that this way needs.
+        Box::pin(share(exchange, &route, shared, &parts)).await?;
+    }
+    let route = match hold(exchange, route, &parts, &path).await? {
+        Ok(route) => route,
+        Err(page) => return Ok(page),
+    };
     match &route.target {
         Target::Files(files) => serve_files(&route, files, &parts, &path).await,
         Target::Service(service) => {
-            if let Some(sticky) = &service.sticky
-                && service.replicas.is_divided()
-            {
-                exchange.point = Some(sticky.point(&parts.headers, exchange.address));
-            }
-            let choice = compress::choose(&snapshot.compress, &route, &parts.headers);
-            if let Some(kind) = tunnel::wanted(&route, &parts) {
-                let request = Request::from_parts(parts, body);
-                return tunnel::open(exchange, &route, service, (request, kind, &path)).await;
-            }
-            if parts.method == Method::CONNECT {
-                let detail = "this route does not upgrade";
-                return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail));
-            }
-            let mut parts = parts;
-            rewrite(exchange, &route, &mut parts, &path)?;
-            let request = Request::from_parts(parts, body);
-            let response = proxy::proxy(exchange, &route, service, request).await?;
-            Ok(compress::apply(choice, &exchange.method, response))
+            let to = (snapshot.as_ref(), route.as_ref(), service);
+            pass_on(exchange, to, (parts, body), &path).await
         }
     }
+}
+
+/// To a replica, by a tunnel, through the cache or straight.
+async fn pass_on(
+    exchange: &mut Exchange,
+    (snapshot, route, service): (&Snapshot, &Route, &Service),
+    (parts, body): (Parts, Incoming),
+    path: &str,
+) -> Result<Response<EdgeBody>, Problem> {
+    if let Some(sticky) = &service.sticky
+        && service.replicas.is_divided()
+    {
+        exchange.point = Some(sticky.point(&parts.headers, exchange.address));
+    }
+    let choice = compress::choose(&snapshot.compress, route, &parts.headers);
+    if let Some(kind) = tunnel::wanted(route, &parts) {
+        let request = Request::from_parts(parts, body);
+        // Boxed, or every request would carry the room that this way needs.
+        let opening = tunnel::open(exchange, route, service, (request, kind, path));
+        return Box::pin(opening).await;
+    }
+    if parts.method == Method::CONNECT {
+        let detail = "this route does not upgrade";
+        return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail));
+    }
+    let response = if let Some(cache) = &route.cache {
+        let to = (route, service);
+        let request = Request::from_parts(parts, body);
+        Box::pin(cache::answer(exchange, cache, to, request, path)).await?
+    } else {
+        let mut parts = parts;
+        rewrite(exchange, route, &mut parts, path)?;
+        let request = Request::from_parts(parts, body);
+        proxy::proxy(exchange, route, service, request).await?
+    };
+    Ok(compress::apply(choice, &exchange.method, response))
+}
+
+/// Asks for the limit that this gateway shares with others; where there is no answer in time, its own has decided.
+async fn share(
+    exchange: &Exchange,
+    route: &Route,
+    shared: &SharedLimit,
+    parts: &Parts,
+) -> Result<(), Problem> {
+    let core = &exchange.core;
+    match shared.charge(core, &parts.headers, exchange.address).await {
+        Some(Verdict::Pass) => Ok(()),
+        Some(Verdict::Wait { nanoseconds }) => Err(too_many(exchange, route, nanoseconds)),
+        None => {
+            core.shared.limit_alone.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+    }
+}
+
+/// Waits while the route's service is paused. What is in force afterwards decides where the request goes.
+async fn hold(
+    exchange: &mut Exchange,
+    route: Arc<Route>,
+    parts: &Parts,
+    path: &str,
+) -> Result<Result<Arc<Route>, Response<EdgeBody>>, Problem> {
+    match &route.target {
+        Target::Service(service) if service.gate.is_closed() => {
+            service.gate.wait().await?;
+            let snapshot = exchange.core.snapshot();
+            find(exchange, &snapshot, parts, path)
+        }
+        Target::Service(_) | Target::Files(_) => Ok(Ok(route)),
+    }
+}
+
+/// The path in its normal form.
+fn path_of(uri: &Uri) -> Result<Cow<'_, str>, Problem> {
+    if uri.path() == "*" {
+        return Ok(Cow::Borrowed("/"));
+    }
+    let malformed = |_| Problem::new(StatusCode::BAD_REQUEST, "the path is malformed");
+    path::normalise(uri.path()).map_err(malformed)
 }
 
 /// The route, or the page that stands in for all of them.
@@ -163,16 +233,19 @@ fn admit(
         let now = exchange.core.shared.nanoseconds(exchange.started);
         let verdict = limiter.charge(&parts.headers, exchange.address, now);
         if let Verdict::Wait { nanoseconds } = verdict {
-            route.stats.limited(exchange.core.id);
-            let detail = "too many requests";
-            let seconds = nanoseconds.div_ceil(NANOS).max(1);
-            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail).retry_after(seconds));
+            return Err(too_many(exchange, route, nanoseconds));
         }
     }
     if body.size_hint().lower() > route.body_bytes {
         return Err(proxy::too_large());
     }
     Ok(())
+}
+
+fn too_many(exchange: &Exchange, route: &Route, nanoseconds: u64) -> Problem {
+    route.stats.limited(exchange.core.id);
+    let seconds = nanoseconds.div_ceil(NANOS).max(1);
+    Problem::new(StatusCode::TOO_MANY_REQUESTS, "too many requests").retry_after(seconds)
 }
 
 fn forbidden() -> Problem {

@@ -4,37 +4,13 @@ use std::fmt::Write as _;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-/// Names that belong to one connection (RFC 9110 section 7.6.1), with their older relatives.
-const HOP_BY_HOP: [HeaderName; 8] = [
-    header::CONNECTION,
-    HeaderName::from_static("keep-alive"),
-    HeaderName::from_static("proxy-connection"),
-    header::PROXY_AUTHENTICATE,
-    header::TE,
-    header::TRAILER,
-    header::TRANSFER_ENCODING,
-    header::UPGRADE,
-];
-
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 pub(crate) const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 pub(crate) const X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 pub(crate) const X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-pub(crate) const X_FORWARDED_PORT: HeaderName = HeaderName::from_static("x-forwarded-port");
 pub(crate) const X_FORWARDED_PREFIX: HeaderName = HeaderName::from_static("x-forwarded-prefix");
 pub(crate) const X_REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
-
-/// Request headers that say where a request comes from. The client's own are dropped.
-const OURS: [HeaderName; 7] = [
-    X_FORWARDED_FOR,
-    X_FORWARDED_PROTO,
-    X_FORWARDED_HOST,
-    X_FORWARDED_PORT,
-    X_FORWARDED_PREFIX,
-    X_REAL_IP,
-    header::FORWARDED,
-];
 
 /// Longest request id that is taken over from a client.
 const MAX_REQUEST_ID: usize = 128;
@@ -42,56 +18,72 @@ const MAX_REQUEST_ID: usize = 128;
 /// Removes what belongs to the client's connection, what the `connection` header nominates, names with an
 /// underscore (many servers read `X_Real_IP` as `X-Real-IP`), and what only we may say.
 pub(crate) fn strip_request(headers: &mut HeaderMap) {
-    strip_hop_by_hop(headers);
-    for name in &OURS {
-        headers.remove(name);
-    }
-    headers.remove(header::PROXY_AUTHORIZATION);
-    headers.remove(header::EXPECT);
-    if headers.keys().any(has_underscore) {
-        let names: Vec<HeaderName> = headers
-            .keys()
-            .filter(|n| has_underscore(n))
-            .cloned()
-            .collect();
-        for name in names {
-            headers.remove(name);
-        }
-    }
+    strip(headers, |name| {
+        is_hop_by_hop(name) || is_ours(name) || name.contains('_')
+    });
 }
 
 /// Removes what belongs to the replica's connection, and the CORS headers, which are the edge's.
 pub(crate) fn strip_response(headers: &mut HeaderMap) {
-    strip_hop_by_hop(headers);
-    let is_cors = |name: &HeaderName| name.as_str().starts_with("access-control-");
-    if headers.keys().any(is_cors) {
-        let names: Vec<HeaderName> = headers.keys().filter(|n| is_cors(n)).cloned().collect();
-        for name in names {
-            headers.remove(name);
-        }
-    }
+    strip(headers, |name| {
+        is_hop_by_hop(name) || name.starts_with("access-control-")
+    });
 }
 
-fn has_underscore(name: &HeaderName) -> bool {
-    name.as_str().as_bytes().contains(&b'_')
+/// Names that belong to one connection (RFC 9110 section 7.6.1), with their older relatives.
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-connection"
+            | "proxy-authenticate"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
 }
 
-fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    if headers.contains_key(header::CONNECTION) {
-        let nominated: Vec<HeaderName> = headers
-            .get_all(header::CONNECTION)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .flat_map(|line| line.split(','))
-            .filter_map(|token| token.trim().parse().ok())
-            .collect();
-        for name in nominated {
-            headers.remove(name);
-        }
-    }
-    for name in &HOP_BY_HOP {
+/// Request headers that say where a request comes from, which are dropped when they are the client's own, and those
+/// that are for us.
+fn is_ours(name: &str) -> bool {
+    matches!(
+        name,
+        "x-forwarded-for"
+            | "x-forwarded-proto"
+            | "x-forwarded-host"
+            | "x-forwarded-port"
+            | "x-forwarded-prefix"
+            | "x-real-ip"
+            | "forwarded"
+            | "proxy-authorization"
+            | "expect"
+    )
+}
+
+/// Removes what is `doomed` and what the `connection` header nominates. One look at each name: most messages have
+/// nothing or one to remove, and looking up every name that could be there costs a hash for each.
+fn strip(headers: &mut HeaderMap, doomed: impl Fn(&str) -> bool) {
+    let mut names = nominated(headers);
+    names.extend(headers.keys().filter(|name| doomed(name.as_str())).cloned());
+    for name in names {
         headers.remove(name);
     }
+}
+
+/// The names in `connection`, but for its two usual words, which are no header or a doomed one.
+fn nominated(headers: &HeaderMap) -> Vec<HeaderName> {
+    let lines = headers.get_all(header::CONNECTION).iter();
+    let lines = lines.filter_map(|value| value.to_str().ok());
+    let tokens = lines.flat_map(|line| line.split(',')).map(str::trim);
+    let is_usual = |token: &&str| {
+        token.eq_ignore_ascii_case("keep-alive") || token.eq_ignore_ascii_case("close")
+    };
+    tokens
+        .filter(|token| !is_usual(token))
+        .filter_map(|token| token.parse().ok())
+        .collect()
 }
 
 /// Whether a client's request id is fit to be taken over: visible ASCII that needs no escape anywhere.

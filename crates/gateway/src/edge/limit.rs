@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use http::HeaderMap;
 use plimsoll_bundle::local::{LimitKey, RateLimit};
 
+use super::shared_limit::SharedLimit;
 use super::subject;
 use crate::cidr;
 
@@ -21,6 +22,8 @@ const MAX_CLIENTS: usize = 16_384;
 #[derive(Debug)]
 pub(crate) struct Limiter {
     rule: RateLimit,
+    /// The buckets that it shares with other gateways.
+    shared: Option<SharedLimit>,
     /// Nanoseconds that one request costs.
     cost: u64,
     /// How far a client's account may lie in the future.
@@ -45,12 +48,13 @@ pub(crate) enum Verdict {
 
 impl Limiter {
     /// A limiter without clients.
-    pub(crate) fn new(rule: RateLimit) -> Self {
+    pub(crate) fn new(rule: RateLimit, shared: Option<SharedLimit>) -> Self {
         let period = rule.per_ms.max(1).saturating_mul(1_000_000);
         let cost = (period / rule.requests.max(1)).max(1);
         let tolerance = cost.saturating_mul(rule.burst.max(1) - 1);
         Self {
             rule,
+            shared,
             cost,
             tolerance,
             hasher: RandomState::new(),
@@ -61,6 +65,11 @@ impl Limiter {
     /// The rule that it was made from.
     pub(crate) fn rule(&self) -> &RateLimit {
         &self.rule
+    }
+
+    /// The buckets that it shares with other gateways, where it does.
+    pub(crate) fn shared(&self) -> Option<&SharedLimit> {
+        self.shared.as_ref()
     }
 
     /// Charges one request of whoever sent it. `now` is in nanoseconds of a clock that does not go back.
@@ -146,12 +155,14 @@ mod tests {
     use super::*;
 
     fn limiter(requests: u64, per_ms: u64, burst: u64) -> Limiter {
-        Limiter::new(RateLimit {
+        let rule = RateLimit {
             requests,
             per_ms,
             burst,
             by: vec![LimitKey::Ip],
-        })
+            shared: None,
+        };
+        Limiter::new(rule, None)
     }
 
     #[test]
@@ -181,12 +192,14 @@ mod tests {
 
     #[test]
     fn the_first_key_that_a_request_has_is_charged() {
-        let limiter = Limiter::new(RateLimit {
+        let rule = RateLimit {
             requests: 1,
             per_ms: 1000,
             burst: 1,
             by: vec![LimitKey::User, LimitKey::Key, LimitKey::Ip],
-        });
+            shared: None,
+        };
+        let limiter = Limiter::new(rule, None);
         let address: IpAddr = "1.2.3.4".parse().unwrap();
         let with = |name: &'static str, value: &'static str| {
             let mut headers = HeaderMap::new();

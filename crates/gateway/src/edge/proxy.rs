@@ -5,8 +5,11 @@
 //! went to the client; so that this also holds in mid-body, the first 64 KiB of such answers are held back.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -20,11 +23,13 @@ use super::body::{EdgeBody, UpstreamBody};
 use super::endpoint::Endpoint;
 use super::exchange::Exchange;
 use super::headers;
+use super::patience::Patience;
 use super::pool::Lease;
 use super::problem::Problem;
 use super::request_body::{Progress, RequestBody};
 use super::route::{Route, Service};
-use super::upstream::{AttemptError, Choice, lease, send};
+use super::timers::Elapsed;
+use super::upstream::{AttemptError, lease, send};
 
 /// Bodies of PUT and DELETE that are kept, and what is held back of answers.
 pub(crate) const KEPT: usize = 64 * 1024;
@@ -120,20 +125,17 @@ impl Journey<'_> {
             let Some(endpoint) = again.or_else(|| self.pick()) else {
                 return Err(self.nobody(refused.as_deref()));
             };
-            let choice = Choice {
-                endpoint,
-                port: self.service.port.clone(),
-            };
-            self.exchange.endpoint = Some(Arc::clone(&choice.endpoint));
-            match lease(&self.exchange.core, &choice, fresh).await {
+            self.exchange.endpoint = Some(Arc::clone(&endpoint));
+            let to = (&endpoint, self.service.port.as_str());
+            match lease(&self.exchange.core, to, fresh).await {
                 Ok(lease) => return Ok(lease),
                 Err(error) => {
-                    choice.endpoint.eject(format!("cannot connect: {error}"));
-                    self.tried.push(choice.endpoint.key);
+                    endpoint.eject(format!("cannot connect: {error}"));
+                    self.tried.push(endpoint.key);
                     if self.tried.len() >= MAX_CONNECTS {
-                        return Err(self.nobody(Some(&choice.endpoint)));
+                        return Err(self.nobody(Some(&endpoint)));
                     }
-                    refused = Some(choice.endpoint);
+                    refused = Some(endpoint);
                 }
             }
         }
@@ -191,10 +193,11 @@ impl Journey<'_> {
                 if progress.is_some_and(|progress| progress.too_long.get()) {
                     return Err(Outcome::Over(too_large()));
                 }
+                if progress.is_some_and(|progress| progress.too_slow.get()) {
+                    return Err(Outcome::Over(too_slow()));
+                }
                 if progress.is_some_and(|progress| progress.broken.get()) {
-                    let detail = "the request's body was broken off";
-                    let problem = Problem::new(StatusCode::BAD_REQUEST, detail).closing();
-                    return Err(Outcome::Over(problem));
+                    return Err(Outcome::Over(broken_off()));
                 }
                 Err(self.lost(reused))
             }
@@ -318,15 +321,21 @@ async fn collect(
         return Ok(None);
     }
     let watch = &exchange.client.watch;
+    let mut patience = Patience::new(&exchange.core.timers);
     let mut kept = Vec::new();
-    while let Some(frame) = {
-        watch.set_in_body(true);
-        incoming.frame().await
-    } {
-        let frame = frame.map_err(|_| {
-            Problem::new(StatusCode::BAD_REQUEST, "the request's body was broken off").closing()
-        })?;
-        if let Ok(data) = frame.into_data() {
+    watch.set_in_body(true);
+    loop {
+        let next = poll_fn(
+            |context| match Pin::new(&mut incoming).poll_frame(context) {
+                Poll::Ready(next) => Poll::Ready(Ok(next)),
+                Poll::Pending => patience.poll_wait(context).map(Err),
+            },
+        );
+        let Some(frame) = next.await.map_err(|Elapsed| too_slow())? else {
+            break;
+        };
+        if let Ok(data) = frame.map_err(|_| broken_off())?.into_data() {
+            patience.received(data.len());
             if (kept.len() + data.len()) as u64 > route.body_bytes {
                 return Err(too_large());
             }
@@ -363,6 +372,16 @@ pub(crate) fn too_large() -> Problem {
         "the body exceeds this route's limit",
     )
     .closing()
+}
+
+fn too_slow() -> Problem {
+    let detail = "the request's body came too slowly";
+    Problem::new(StatusCode::REQUEST_TIMEOUT, detail).closing()
+}
+
+fn broken_off() -> Problem {
+    let detail = "the request's body was broken off";
+    Problem::new(StatusCode::BAD_REQUEST, detail).closing()
 }
 
 /// The answer when a service has no replica that takes traffic.

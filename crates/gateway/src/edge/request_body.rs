@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
 
+use super::patience::Patience;
 use super::timers::Timers;
 use super::watch::Watch;
 
@@ -31,6 +32,7 @@ pub(crate) struct Stream {
     left: u64,
     progress: Rc<Progress>,
     timers: Rc<Timers>,
+    patience: Patience,
     watch: Arc<Watch>,
 }
 
@@ -43,6 +45,8 @@ pub(crate) struct Progress {
     pub(crate) done: Cell<bool>,
     /// Whether it was longer than its limit.
     pub(crate) too_long: Cell<bool>,
+    /// Whether the client was too slow with it.
+    pub(crate) too_slow: Cell<bool>,
     /// Whether the client broke it off.
     pub(crate) broken: Cell<bool>,
 }
@@ -67,6 +71,7 @@ impl RequestBody {
             left: limit,
             progress: Rc::clone(&progress),
             timers: Rc::clone(timers),
+            patience: Patience::new(timers),
             watch: Arc::clone(watch),
         };
         (Self::Stream(Box::new(stream)), progress)
@@ -78,7 +83,10 @@ impl Stream {
         loop {
             let Poll::Ready(next) = Pin::new(&mut self.incoming).poll_frame(context) else {
                 self.watch.set_in_body(true);
-                return Poll::Pending;
+                return self.patience.poll_wait(context).map(|_| {
+                    self.progress.too_slow.set(true);
+                    Some(Err(io::ErrorKind::TimedOut.into()))
+                });
             };
             self.progress.last.set(self.timers.now());
             let Some(frame) = next else {
@@ -95,6 +103,7 @@ impl Stream {
             let Ok(data) = frame.into_data() else {
                 continue;
             };
+            self.patience.received(data.len());
             let Some(left) = self.left.checked_sub(data.len() as u64) else {
                 self.progress.too_long.set(true);
                 return Poll::Ready(Some(Err(io::Error::other("the body exceeds its limit"))));

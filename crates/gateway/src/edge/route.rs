@@ -8,8 +8,10 @@ use http::{HeaderName, HeaderValue, Method};
 use plimsoll_files::Site;
 use plimsoll_files::path::is_below;
 
+use super::cache::Cache;
 use super::cohorts::Replicas;
 use super::cors::Cors;
+use super::gate::Gate;
 use super::limit::Limiter;
 use super::stats::RouteStats;
 use super::sticky::Sticky;
@@ -41,6 +43,8 @@ pub(crate) struct Route {
     pub(crate) tls_headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) stream: bool,
     pub(crate) cache_control: Option<HeaderValue>,
+    /// What is kept of its answers, where any is.
+    pub(crate) cache: Option<Cache>,
     pub(crate) stats: Arc<RouteStats>,
 }
 
@@ -59,6 +63,8 @@ pub(crate) struct Service {
     pub(crate) name: String,
     pub(crate) port: String,
     pub(crate) replicas: Replicas,
+    /// Where its requests wait while it is paused.
+    pub(crate) gate: Arc<Gate>,
     /// How clients find their place in a change, where they keep it.
     pub(crate) sticky: Option<Sticky>,
 }

@@ -30,6 +30,7 @@ fn route(name: &str, hosts: &[&str], path: &str) -> Route {
         tls_headers: Vec::new(),
         stream: false,
         cache_control: None,
+        cache: None,
         stats: Arc::new(RouteStats::new(1)),
     }
 }

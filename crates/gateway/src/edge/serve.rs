@@ -42,8 +42,21 @@ const MAX_STREAMS: u32 = 128;
 /// What a client may send on one stream, and on one connection, before we have read it.
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
-/// Streams that a client opened and reset before we saw them (rapid reset): beyond, the connection ends.
+/// Streams that a client opened and reset before we saw them (rapid reset, CVE-2023-44487): beyond, the connection ends.
+/// Those that we did see are counted by its [`Watch`].
 const MAX_RESETS: usize = 20;
+/// Streams that we reset because of what the client sent on them: one full set, then the connection ends.
+const MAX_FAULTS: usize = 128;
+/// The smallest that the protocol allows, so that one stream's frame holds up no other for long.
+const MAX_FRAME: u32 = 16 * 1024;
+/// The longest head of HTTP/2, which counts 32 bytes for each header beside its own. Two frames: with less, the library
+/// takes a head that is over for an attack and ends the connection, where it should answer 431.
+const MAX_HEAD: u32 = 2 * MAX_FRAME;
+/// The protocol's default for the table of header compression.
+const HEADER_TABLE: u32 = 4096;
+/// Of an answer, what may wait for the client's window: with [`MAX_STREAMS`] that is 8 MiB per connection, where the
+/// library's default would be 50.
+const MAX_SEND_BUFFER: usize = 64 * 1024;
 
 /// Accepts connections until this core says farewell.
 pub(crate) async fn accept(core: Rc<Core>, listener: TcpListener, tls: Option<Arc<Certificates>>) {
@@ -80,7 +93,10 @@ async fn serve(
             let client = client(peer, false, &watch);
             serve_http1(&core, stream, client).await;
         }
-        Some(certificates) => serve_tls(&core, stream, peer, (&certificates, &watch)).await,
+        // Boxed, or a plain connection would carry, for as long as it lives, the room that TLS and HTTP/2 need.
+        Some(certificates) => {
+            Box::pin(serve_tls(&core, stream, peer, (&certificates, &watch))).await;
+        }
     }
     core.leave(id);
 }
@@ -102,9 +118,9 @@ async fn serve_tls(
     };
     let client = client(peer, true, watch);
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        serve_http2(core, stream, client).await;
+        Box::pin(serve_http2(core, stream, client)).await;
     } else {
-        serve_http1(core, stream, client).await;
+        Box::pin(serve_http1(core, stream, client)).await;
     }
 }
 
@@ -124,7 +140,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let watch = Arc::clone(&client.watch);
-    let io = TokioIo::new(Watched::new(stream, Arc::clone(&watch)));
+    let io = TokioIo::new(Watched::http1(stream, Arc::clone(&watch)));
     let answering = answering(core, client);
     let connection = http1::Builder::new()
         .max_buf_size(BUFFER)
@@ -150,8 +166,12 @@ where
         .max_concurrent_streams(MAX_STREAMS)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_header_list_size(u32::try_from(BUFFER).unwrap_or(u32::MAX))
+        .max_header_list_size(MAX_HEAD)
+        .max_frame_size(MAX_FRAME)
+        .header_table_size(HEADER_TABLE)
+        .max_send_buf_size(MAX_SEND_BUFFER)
         .max_pending_accept_reset_streams(MAX_RESETS)
+        .max_local_error_reset_streams(MAX_FAULTS)
         .enable_connect_protocol()
         .serve_connection(io, service_fn(answering));
     let graceful =

@@ -20,6 +20,8 @@ pub(crate) struct Shard {
     bytes_out: AtomicU64,
     limited: AtomicU64,
     retries: AtomicU64,
+    cache_hits: AtomicU64,
+    cache_misses: AtomicU64,
 }
 
 /// One route's counts.
@@ -37,6 +39,8 @@ pub(crate) struct Totals {
     pub(crate) bytes_out: u64,
     pub(crate) limited: u64,
     pub(crate) retries: u64,
+    pub(crate) cache_hits: u64,
+    pub(crate) cache_misses: u64,
 }
 
 /// Each shard has one writer, so a load and a store do without a locked instruction.
@@ -76,6 +80,17 @@ impl RouteStats {
         add(&self.shards[core % self.shards.len()].retries, 1);
     }
 
+    /// Counts a request that was answered from the cache, or that the cache had nothing for.
+    pub(crate) fn cache(&self, core: usize, is_hit: bool) {
+        let shard = &self.shards[core % self.shards.len()];
+        let counter = if is_hit {
+            &shard.cache_hits
+        } else {
+            &shard.cache_misses
+        };
+        add(counter, 1);
+    }
+
     /// The sum over cores.
     pub(crate) fn totals(&self) -> Totals {
         let mut totals = Totals::default();
@@ -91,6 +106,8 @@ impl RouteStats {
             totals.bytes_out += get(&shard.bytes_out);
             totals.limited += get(&shard.limited);
             totals.retries += get(&shard.retries);
+            totals.cache_hits += get(&shard.cache_hits);
+            totals.cache_misses += get(&shard.cache_misses);
         }
         totals
     }

@@ -78,8 +78,22 @@ fn brought(headers: &HeaderMap) -> Option<u16> {
         .get_all(header::COOKIE)
         .iter()
         .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
-        .filter_map(|pair| pair.trim_ascii().strip_prefix(COOKIE.as_bytes()))
-        .find_map(|rest| of_digits(rest.strip_prefix(b"=")?))
+        .find_map(|pair| of_pair(pair.trim_ascii()))
+}
+
+/// Whether a request has a cookie that is not ours.
+pub(crate) fn has_other_cookies(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .flat_map(|line| line.as_bytes().split(|byte| *byte == b';'))
+        .map(<[u8]>::trim_ascii)
+        .any(|pair| !pair.is_empty() && of_pair(pair).is_none())
+}
+
+fn of_pair(pair: &[u8]) -> Option<u16> {
+    let value = pair.strip_prefix(COOKIE.as_bytes())?.strip_prefix(b"=")?;
+    of_digits(value)
 }
 
 fn of_digits(digits: &[u8]) -> Option<u16> {
@@ -135,6 +149,20 @@ mod tests {
         }
         let two = headers(&[("cookie", "a=b"), ("cookie", "plimsoll-point=42")]);
         assert_eq!(brought(&two), Some(42));
+    }
+
+    #[test]
+    fn our_cookie_is_none_of_the_apps() {
+        for (line, expected) in [
+            ("plimsoll-point=7", false),
+            ("plimsoll-point=7; a=b", true),
+            ("plimsoll-point=none", true),
+            ("", false),
+        ] {
+            let headers = headers(&[("cookie", line)]);
+            assert_eq!(has_other_cookies(&headers), expected, "{line}");
+        }
+        assert!(!has_other_cookies(&HeaderMap::new()));
     }
 
     #[test]

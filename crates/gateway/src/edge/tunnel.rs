@@ -112,11 +112,13 @@ async fn reach(
         };
         let endpoint = Arc::clone(chosen);
         exchange.endpoint = Some(Arc::clone(&endpoint));
+        // Counted before it is connected, or a drain would take the replica for idle.
+        let in_flight = endpoint.begin();
         let address = endpoint.ports.get(&service.port).ok_or_else(bad_gateway)?;
         let start = core.timers.now();
         let dialled = core.timers.within(CONNECT, || start, dial(address)).await;
         match dialled.unwrap_or_else(|Elapsed| Err(io::ErrorKind::TimedOut.into())) {
-            Ok(stream) => return Ok((endpoint.begin(), stream)),
+            Ok(stream) => return Ok((in_flight, stream)),
             Err(error) => {
                 endpoint.eject(format!("cannot connect: {error}"));
                 tried.push(endpoint.key);

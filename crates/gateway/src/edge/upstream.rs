@@ -40,27 +40,16 @@ pub(crate) enum AttemptError {
     Late,
 }
 
-/// A replica and the way to it.
-#[derive(Debug, Clone)]
-pub(crate) struct Choice {
-    pub(crate) endpoint: Arc<Endpoint>,
-    pub(crate) port: String,
-}
-
-impl Choice {
-    fn pool(&self) -> u64 {
-        let port = self
-            .endpoint
-            .ports
-            .keys()
-            .position(|name| *name == self.port);
-        pool_key(self.endpoint.key, port.unwrap_or(0) as u64)
-    }
-}
-
 /// A connection: an idle one unless `fresh`, or a new one.
-pub(crate) async fn lease(core: &Rc<Core>, choice: &Choice, fresh: bool) -> io::Result<Lease> {
-    let key = choice.pool();
+pub(crate) async fn lease(
+    core: &Rc<Core>,
+    (endpoint, port): (&Arc<Endpoint>, &str),
+    fresh: bool,
+) -> io::Result<Lease> {
+    // Counted before it is connected, or a drain would take the replica for idle.
+    let in_flight = endpoint.begin();
+    let place = endpoint.ports.keys().position(|name| name == port);
+    let key = pool_key(endpoint.key, place.unwrap_or(0) as u64);
     let idle = if fresh {
         None
     } else {
@@ -69,7 +58,8 @@ pub(crate) async fn lease(core: &Rc<Core>, choice: &Choice, fresh: bool) -> io::
     let reused = idle.is_some();
     let sender = match idle {
         Some(sender) => sender,
-        None => connect(core, choice).await?,
+        // Rare, and boxed, or every request would carry its room.
+        None => Box::pin(connect(core, endpoint, port)).await?,
     };
     Ok(Lease {
         pools: Rc::clone(&core.pools),
@@ -78,12 +68,12 @@ pub(crate) async fn lease(core: &Rc<Core>, choice: &Choice, fresh: bool) -> io::
         sender: Some(sender),
         reused,
         progress: None,
-        in_flight: Some(choice.endpoint.begin()),
+        in_flight: Some(in_flight),
     })
 }
 
-async fn connect(core: &Rc<Core>, choice: &Choice) -> io::Result<Sender> {
-    let address = choice.endpoint.ports.get(&choice.port);
+async fn connect(core: &Rc<Core>, endpoint: &Endpoint, port: &str) -> io::Result<Sender> {
+    let address = endpoint.ports.get(port);
     let address = address.ok_or_else(|| io::Error::other("the replica has no such port"))?;
     let start = core.timers.now();
     let opened = core.timers.within(CONNECT, || start, dial(address)).await;

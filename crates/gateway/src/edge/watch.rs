@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::lengths::Lengths;
 use super::timers::ticks;
 
 /// A connection between two requests is closed after this: above the 60 s of common load balancers' own pools.
@@ -20,6 +21,12 @@ pub(crate) const IDLE: Duration = Duration::from_secs(75);
 pub(crate) const HEAD: Duration = Duration::from_secs(10);
 /// A body that is being read must bring bytes, and a response that is being written must be taken, this often.
 pub(crate) const STALL: Duration = Duration::from_mins(1);
+
+/// Requests that a client may give up at once: two full sets of streams, which is what a browser does whose user leaves
+/// a page that has just reloaded. Each may have cost a replica its work already.
+const ABANDONED: u32 = 256;
+/// How many of them are forgotten in a second.
+const FORGIVEN: u32 = 50;
 
 /// What the connection's task is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,12 +48,16 @@ pub(crate) struct Watch {
     in_head: AtomicBool,
     /// Whether a request's body is waited for.
     in_body: AtomicBool,
+    /// Whether the last head had two lengths.
+    two_lengths: AtomicBool,
     /// Tick at which the present phase began.
     since: AtomicU32,
     /// Tick of the last byte read.
     read_at: AtomicU32,
     /// Tick since which a write is blocked, plus one; 0 when none is.
     blocked_since: AtomicU32,
+    /// Requests of HTTP/2 that the client gave up and that are not forgotten yet.
+    abandoned: AtomicU32,
     /// The sweep's current tick, stored here so that reads need no clock.
     now: AtomicU32,
     command: AtomicU8,
@@ -77,6 +88,14 @@ impl Watch {
             .store(self.now.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
+    /// The client reset a stream whose request we had begun to serve. Too many end the connection: it is an attack that
+    /// costs the client nothing and a replica its work.
+    pub(crate) fn abandoned(&self) {
+        if self.abandoned.fetch_add(1, Ordering::Relaxed) >= ABANDONED {
+            self.tell(Command::Abort);
+        }
+    }
+
     /// A request's body is waited for, or no longer.
     pub(crate) fn set_in_body(&self, waiting: bool) {
         if waiting && !self.in_body.swap(true, Ordering::Relaxed) {
@@ -85,6 +104,11 @@ impl Watch {
         } else if !waiting {
             self.in_body.store(false, Ordering::Relaxed);
         }
+    }
+
+    /// Whether the last head that was seen had two lengths; see [`Lengths`].
+    pub(crate) fn has_two_lengths(&self) -> bool {
+        self.two_lengths.load(Ordering::Relaxed)
     }
 
     /// Whether no request is in flight.
@@ -96,6 +120,11 @@ impl Watch {
     /// idle connection would be parked (its buffers given back while it waits for a byte).
     pub(crate) fn sweep(&self, now: u32) {
         self.now.store(now, Ordering::Relaxed);
+        let abandoned = self.abandoned.load(Ordering::Relaxed);
+        if abandoned > 0 {
+            let left = abandoned.saturating_sub(FORGIVEN);
+            self.abandoned.store(left, Ordering::Relaxed);
+        }
         let over = |since: u32, bound: Duration| now.saturating_sub(since) > ticks(bound);
         let since = self.since.load(Ordering::Relaxed);
         let blocked = self.blocked_since.load(Ordering::Relaxed);
@@ -152,12 +181,15 @@ impl Watch {
         }
     }
 
-    fn saw_bytes(&self) {
+    /// Bytes have come; whether they begin a head on a connection that was idle.
+    fn saw_bytes(&self) -> bool {
         let now = self.now.load(Ordering::Relaxed);
         self.read_at.store(now, Ordering::Relaxed);
-        if self.is_idle() && !self.in_head.swap(true, Ordering::Relaxed) {
+        let begins = self.is_idle() && !self.in_head.swap(true, Ordering::Relaxed);
+        if begins {
             self.since.store(now, Ordering::Relaxed);
         }
+        begins
     }
 
     fn wrote<T>(&self, outcome: &Poll<T>) {
@@ -178,12 +210,29 @@ impl Watch {
 pub(crate) struct Watched<S> {
     stream: S,
     watch: Arc<Watch>,
+    /// For HTTP/1.
+    lengths: Option<Lengths>,
 }
 
 impl<S> Watched<S> {
     /// Notes what happens on `stream` in `watch`.
     pub(crate) fn new(stream: S, watch: Arc<Watch>) -> Self {
-        Self { stream, watch }
+        Self {
+            stream,
+            watch,
+            lengths: None,
+        }
+    }
+
+    /// As [`Watched::new`], on a connection that speaks HTTP/1.
+    pub(crate) fn http1(stream: S, watch: Arc<Watch>) -> Self {
+        let mut lengths = Lengths::default();
+        lengths.begin();
+        Self {
+            stream,
+            watch,
+            lengths: Some(lengths),
+        }
     }
 }
 
@@ -196,7 +245,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         let before = buffer.filled().len();
         let outcome = Pin::new(&mut self.stream).poll_read(context, buffer);
         if buffer.filled().len() > before {
-            self.watch.saw_bytes();
+            let begins = self.watch.saw_bytes();
+            let watched = &mut *self;
+            if let Some(lengths) = &mut watched.lengths {
+                if begins {
+                    lengths.begin();
+                }
+                let both = lengths.see(&buffer.filled()[before..]);
+                if both != watched.watch.has_two_lengths() {
+                    watched.watch.two_lengths.store(both, Ordering::Relaxed);
+                }
+            }
         }
         outcome
     }
@@ -256,6 +315,25 @@ mod tests {
         assert_eq!(told(&watch), Command::None);
         watch.saw_bytes();
         assert_eq!(after(&watch, HEAD), Command::Abort);
+    }
+
+    #[test]
+    fn requests_given_up_are_forgiven_slowly_and_too_many_end_the_connection() {
+        let patient = Watch::new(0);
+        for second in 1..100 {
+            for _ in 0..FORGIVEN {
+                patient.abandoned();
+            }
+            patient.begin();
+            patient.sweep(second);
+            patient.end();
+        }
+        assert_eq!(told(&patient), Command::None);
+        let rapid = Watch::new(0);
+        (0..ABANDONED).for_each(|_| rapid.abandoned());
+        assert_eq!(told(&rapid), Command::None);
+        rapid.abandoned();
+        assert_eq!(told(&rapid), Command::Abort);
     }
 
     #[test]

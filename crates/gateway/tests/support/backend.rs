@@ -147,6 +147,9 @@ fn answer(seen: &Seen, stream: &mut TcpStream, port: u16) -> std::io::Result<()>
     let path = seen.head.split(' ').nth(1).unwrap_or("/");
     let (path, query) = path.split_once('?').unwrap_or((path, ""));
     let last = path.rsplit('/').next().unwrap_or(path);
+    if let Some(wanted) = header(&seen.head, "x-answer") {
+        return as_asked(seen, &wanted, stream);
+    }
     if let Some(status) = path.strip_prefix("/status/") {
         return write!(
             stream,
@@ -199,6 +202,38 @@ fn answer(seen: &Seen, stream: &mut TcpStream, port: u16) -> std::io::Result<()>
             )
         }
     }
+}
+
+fn header(head: &str, name: &str) -> Option<String> {
+    let mut pairs = head.split("\r\n").filter_map(|line| line.split_once(": "));
+    let found = pairs.find(|(key, _)| key.eq_ignore_ascii_case(name));
+    found.map(|(_, value)| value.to_owned())
+}
+
+/// An answer with the headers that the request names (`NAME: VALUE|NAME: VALUE`), and 304 where its tag is asked about.
+/// A body of `x-size` bytes, or the request's own id.
+fn as_asked(seen: &Seen, wanted: &str, stream: &mut TcpStream) -> std::io::Result<()> {
+    let headers = wanted.replace('|', "\r\n");
+    let tag = wanted.split('|').find_map(|one| one.strip_prefix("etag: "));
+    let asked = header(&seen.head, "if-none-match");
+    if asked.is_some() && asked.as_deref() == tag {
+        return write!(stream, "HTTP/1.1 304 Not Modified\r\n{headers}\r\n\r\n");
+    }
+    let size = header(&seen.head, "x-size").and_then(|size| size.parse().ok());
+    let body = match size {
+        Some(size) => "z".repeat(size),
+        None => header(&seen.head, "x-request-id").unwrap_or_default(),
+    };
+    let length = body.len();
+    let shown = if seen.head.starts_with("HEAD") {
+        ""
+    } else {
+        body.as_str()
+    };
+    write!(
+        stream,
+        "HTTP/1.1 200 OK\r\n{headers}\r\ncontent-length: {length}\r\n\r\n{shown}"
+    )
 }
 
 /// Two events; the second one only after a byte has come back on a connection to the port of the query.

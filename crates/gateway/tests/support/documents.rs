@@ -32,6 +32,7 @@ pub(crate) fn route(name: &str, path: &str, service: &str) -> RouteSpec {
         headers: Vec::new(),
         stream: false,
         cache_control: None,
+        keep_ms: None,
     }
 }
 

@@ -9,7 +9,9 @@
 
 pub(crate) mod backend;
 pub(crate) mod documents;
+pub(crate) mod frames;
 pub(crate) mod http1;
+pub(crate) mod tls;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use plimsoll_bundle::Digest;
@@ -51,6 +52,44 @@ impl Layout {
         self.remove_others(&kept, older_than)
     }
 
+    /// Takes the names of images away that lead to none of `needed`, if the image was written at least `older_than`
+    /// ago; [`Layout::prune`] then removes what they led to. How many names went.
+    pub fn forget_others(
+        &self,
+        needed: &BTreeSet<Digest>,
+        older_than: Duration,
+    ) -> Result<usize, OciError> {
+        let _lock = self.lock()?;
+        let mut index = self.index()?;
+        let before = index.manifests.len();
+        let mut named = Vec::with_capacity(before);
+        for image in index.manifests {
+            if is_paper(&image) || self.is_needed(&image, needed, older_than)? {
+                named.push(image);
+            }
+        }
+        index.manifests = named;
+        let forgotten = before - index.manifests.len();
+        if forgotten > 0 {
+            self.write_index(&index)?;
+        }
+        Ok(forgotten)
+    }
+
+    fn is_needed(
+        &self,
+        image: &Descriptor,
+        needed: &BTreeSet<Digest>,
+        older_than: Duration,
+    ) -> Result<bool, OciError> {
+        let mut leads_to = Kept::default();
+        leads_to.walk(self, image)?;
+        if !leads_to.seen.is_disjoint(needed) {
+            return Ok(true);
+        }
+        Ok(age(&self.blob_path(&image.digest))? < older_than)
+    }
+
     fn remove_others(&self, kept: &Kept, older_than: Duration) -> Result<Pruned, OciError> {
         let folder = self.blobs();
         let mut pruned = Pruned::default();
@@ -63,14 +102,7 @@ impl Layout {
             };
             let path = entry.path();
             let metadata = entry.metadata().map_err(OciError::io("look at", &path))?;
-            let written = metadata
-                .modified()
-                .map_err(OciError::io("look at", &path))?;
-            // A time in the future is a young one.
-            let age = SystemTime::now()
-                .duration_since(written)
-                .unwrap_or_default();
-            if kept.seen.contains(&digest) || age < older_than {
+            if kept.seen.contains(&digest) || age(&path)? < older_than {
                 continue;
             }
             fs::remove_file(&path).map_err(OciError::io("remove", &path))?;
@@ -100,6 +132,15 @@ impl Kept {
         }
         Ok(())
     }
+}
+
+/// Since it was written; a time in the future is a young one.
+fn age(path: &Path) -> Result<Duration, OciError> {
+    let written = fs::metadata(path).and_then(|metadata| metadata.modified());
+    let written = written.map_err(OciError::io("look at", path))?;
+    Ok(SystemTime::now()
+        .duration_since(written)
+        .unwrap_or_default())
 }
 
 /// Whether it is the list of an image's referrers.
@@ -153,6 +194,24 @@ mod tests {
         let manifest = layout.manifest(&papers[0]).unwrap();
         assert!(manifest.blobs().all(|blob| layout.has(blob)));
         assert_eq!(layout.prune(Duration::ZERO).unwrap(), Pruned::default());
+    }
+
+    #[test]
+    fn names_that_nobody_needs_go_and_one_that_leads_to_a_needed_image_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let layout = Layout::create(folder.path().join("images")).unwrap();
+        let (one, two) = (image(&layout, "1"), image(&layout, "2"));
+        let index = layout
+            .put_json(media::INDEX, &Index::new(vec![one.clone()]))
+            .unwrap();
+        layout.tag("needed", &index).unwrap();
+        layout.tag("other", &two).unwrap();
+        let needed = BTreeSet::from([one.digest.clone()]);
+        let young = Duration::from_hours(1);
+        assert_eq!(layout.forget_others(&needed, young).unwrap(), 0);
+        assert_eq!(layout.forget_others(&needed, Duration::ZERO).unwrap(), 1);
+        layout.prune(Duration::ZERO).unwrap();
+        assert!(layout.has(&one) && !layout.has(&two));
     }
 
     #[test]

@@ -100,7 +100,8 @@ async fn run(env: EnvDir, shims: Tool) -> Result<(), LocalError> {
 async fn open(env: &EnvDir, shims: Tool) -> Result<Option<Arc<World>>, LocalError> {
     let file = DaemonFile::load(env)?;
     let runner = Arc::new(ProcessRunner::of(shims));
-    let layout = Layout::new(env, &file.runtime_dir, runner.capabilities())?;
+    let folders = (file.runtime_dir.as_path(), file.runtime.as_deref());
+    let layout = Layout::new(env, folders, runner.capabilities())?;
     let scope = format!("{}/{}", file.instance, file.environment);
     let store = SecretStore::open(&env.secrets(), &scope, Key::open(&file.key_file)?)?;
     let documents = Arc::new(Documents::new(env.clone(), layout, store));

@@ -141,6 +141,7 @@ fn own(world: &World) -> ProcessStatus {
         pid: Some(pid),
         state: ProcessState::Ready,
         isolation: IsolationClass::ByConvention.to_string(),
+        runtime: None,
         cpu_ms,
         cpu_millis: None,
         rss_bytes,
@@ -182,6 +183,7 @@ fn describe(process: &Supervised, processes: &mut Vec<ProcessStatus>) {
             pid: Some(pid),
             state: ProcessState::Ready,
             isolation: IsolationClass::ByConvention.to_string(),
+            runtime: None,
             cpu_ms,
             rss_bytes,
             restarts: 0,
@@ -217,6 +219,7 @@ fn main_process(process: &Supervised) -> ProcessStatus {
             .class
             .unwrap_or(IsolationClass::ByConvention)
             .to_string(),
+        runtime: process.runtime.clone(),
         cpu_ms: usage.cpu_ms,
         cpu_millis: None,
         rss_bytes: usage.rss_bytes,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use plimsoll_bundle::Digest;
 use plimsoll_image::program;
 use plimsoll_stdx::fs::{at, create_dir_private};
-use plimsoll_supervisor::order::{Bind, Door, ImageRoot, Isolation, Root, User};
+use plimsoll_supervisor::order::{Backend, Bind, Door, ImageRoot, Isolation, Root, User};
 use plimsoll_supervisor::runner::Capabilities;
 
 use super::{empty, uids};
@@ -32,13 +32,15 @@ pub(crate) struct Layout {
     env: EnvDir,
     /// A short private directory, for socket paths that every process sees: a socket's path has at most 107 bytes.
     short: PathBuf,
+    /// Who contains replicas and jobs.
+    backend: Backend,
 }
 
 impl Layout {
     /// The best that this machine gives. Creates the short directory where it is needed.
     pub(crate) fn new(
         env: &EnvDir,
-        runtime_dir: &Path,
+        (runtime_dir, runtime): (&Path, Option<&Path>),
         machine: &Capabilities,
     ) -> Result<Self, LocalError> {
         let tree = if machine.tools.is_ok() {
@@ -53,6 +55,9 @@ impl Layout {
             as_root: machine.root,
             env: env.clone(),
             short: runtime_dir.join(&name.hex()[..8]),
+            backend: runtime.map_or(Backend::Own, |runtime| Backend::Oci {
+                runtime: runtime.to_owned(),
+            }),
         };
         if tree == Tree::Host {
             create_dir_private(&layout.short)?;
@@ -83,6 +88,14 @@ impl Layout {
             Isolation::Contained
         } else {
             Isolation::Shared
+        }
+    }
+
+    /// Who contains a process of a service that has these namespaces.
+    pub(crate) fn backend(&self, isolation: Isolation) -> Backend {
+        match isolation {
+            Isolation::Shared => Backend::Own,
+            Isolation::Contained => self.backend.clone(),
         }
     }
 

@@ -79,6 +79,7 @@ impl ProgramOrders<'_> {
         let ground = Ground::of((self.service, program), command, is_closed, self.layout)?;
         let mut order = Order::new(id, kind, command.to_vec());
         ground.put_into(&mut order, is_closed, self.layout);
+        order.backend = self.layout.backend(order.isolation);
         self.service.clone_into(&mut order.service);
         order.release = self.kept.release.id.to_string();
         order.secrets_dir = self.layout.secrets_dir(id);

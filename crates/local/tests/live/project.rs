@@ -22,6 +22,7 @@ use plimsoll_local::{
 };
 use plimsoll_stdx::process::ProcessId;
 use plimsoll_store::CrashPoint;
+use plimsoll_supervisor::runtimes::{self, RuntimeError};
 use rustix::process::Signal;
 
 pub(crate) const FIXTURE: &str = env!("CARGO_BIN_EXE_plimsoll-local-fixture");
@@ -120,12 +121,20 @@ pub(crate) struct Project {
     pub(crate) edit: Box<dyn Fn(&mut ProgramSpec) + Sync>,
 }
 
+/// The OCI runtime that every test here is made with, where one is named; else they are made with our own containment.
+fn chosen() -> Option<Result<PathBuf, RuntimeError>> {
+    let name = std::env::var("PLIMSOLL_TEST_OCI").ok()?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    Some(runtimes::find(&name, &path))
+}
+
 fn open(dir: &Path, tool: PathBuf, crash: Option<CrashPoint>) -> Local {
     let settings = Settings {
         tool,
         tool_version: "0.1.0".into(),
         key_file: dir.join("key"),
         runtime_dir: dir.join("run"),
+        runtime: chosen(),
         deadline: Duration::from_mins(1),
         crash,
     };
@@ -458,6 +467,7 @@ impl Project {
             headers: Vec::new(),
             stream: false,
             cache_control: None,
+            keep_ms: None,
         };
         GatewayTable {
             header: Header::new(GatewayTable::FORMAT, GatewayTable::VERSION),

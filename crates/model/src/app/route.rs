@@ -79,4 +79,6 @@ pub struct Cache {
     pub public: bool,
     /// Whether it never changes.
     pub immutable: bool,
+    /// How long the gateway itself keeps answers at most; 0 is not at all.
+    pub edge: DurationMs,
 }

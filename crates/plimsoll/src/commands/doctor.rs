@@ -25,8 +25,13 @@ pub(crate) fn run(context: &Context) -> Result<ExitStatus> {
     interrupt::cancel_on_signal(cancel.clone())?;
     let mut progress = Progress::new(context.printer);
     progress.begin("attacking this machine's controls");
+    let runtime = context
+        .environment
+        .runtime()
+        .map_err(|error| failure(error.into()))?;
     let doctor = Doctor {
         shims: shim::in_memory(),
+        runtime,
         ..Doctor::new(PathBuf::from(TOOL))
     };
     let examined = doctor.examine(|attack| {
@@ -123,7 +128,9 @@ fn head(report: &Report, printer: Printer) {
         "Linux {} {}, {groups}{untried}, landlock {}, as {who}",
         machine.kernel, machine.arch, machine.landlock
     ));
-    printer.data(&format!("replicas here are {}", report.class));
+    let by = report.runtime.iter().map(|runtime| format!(" ({runtime})"));
+    let by: String = by.collect();
+    printer.data(&format!("replicas here are {}{by}", report.class));
     if report.class != IsolationClass::Contained {
         for control in &report.controls {
             printer.data(&format!("  {control}"));

@@ -1,6 +1,7 @@
 //! `plimsoll down`.
 
 use anyhow::anyhow;
+use plimsoll_deploy::audit::Action;
 use plimsoll_local::Data;
 
 use super::{Context, failure};
@@ -9,6 +10,7 @@ use crate::events::Show;
 use crate::exit::{ExitStatus, Failure, Result};
 use crate::progress::Progress;
 use crate::prompt;
+use crate::trail::Trail;
 
 pub(crate) fn run(context: &Context, args: &DownArgs) -> Result<ExitStatus> {
     let project = context.load(&args.env)?;
@@ -20,10 +22,16 @@ pub(crate) fn run(context: &Context, args: &DownArgs) -> Result<ExitStatus> {
         Data::Keep
     };
     let local = context.local(&project.dir, name, &args.env)?;
+    let action = match data {
+        Data::Keep => Action::Down,
+        Data::Delete => Action::DownData,
+    };
+    let trail = Trail::begin(&local, &args.env, (action, None))?;
     let mut progress = Progress::new(context.printer);
     progress.begin("stop");
     let mut show = Show::new(&mut progress, context.printer);
     let stopped = local.down(data, &mut |event| show.event(&event));
+    trail.close(&stopped, context.printer);
     match stopped {
         Ok(()) => {
             progress.done(if args.data {

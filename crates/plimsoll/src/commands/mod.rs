@@ -1,6 +1,8 @@
 //! One file per command: a function from what was asked to how it ended.
 
+pub(crate) mod audit;
 pub(crate) mod build;
+pub(crate) mod cleanup;
 pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod image;

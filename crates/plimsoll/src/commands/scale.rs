@@ -1,6 +1,7 @@
 //! `plimsoll scale SERVICE=COUNT`.
 
 use anyhow::anyhow;
+use plimsoll_deploy::audit::Action;
 use plimsoll_model::App;
 
 use super::{Context, failure};
@@ -8,6 +9,7 @@ use crate::args::ScaleArgs;
 use crate::events::Show;
 use crate::exit::{ExitStatus, Failure, Result};
 use crate::progress::Progress;
+use crate::trail::Trail;
 
 pub(crate) fn run(context: &Context, args: &ScaleArgs) -> Result<ExitStatus> {
     let project = context.load(&args.env)?;
@@ -21,7 +23,10 @@ pub(crate) fn run(context: &Context, args: &ScaleArgs) -> Result<ExitStatus> {
     for (service, count) in wishes {
         progress.begin(&format!("scale {service} to {count}"));
         let mut show = Show::new(&mut progress, context.printer);
+        let of = Some(format!("{service}={count}"));
+        let trail = Trail::begin(&local, &args.env, (Action::Scale, of))?;
         let scaled = local.scale(&service, count, &mut |event| show.event(&event));
+        trail.close(&scaled, context.printer);
         match scaled {
             Ok(()) => progress.done("ready"),
             Err(error) => {

@@ -3,12 +3,14 @@
 use std::io::Read;
 
 use anyhow::anyhow;
-use plimsoll_local::{Secret, SecretPlan};
+use plimsoll_deploy::audit::Action;
+use plimsoll_local::{LocalError, Secret, SecretPlan};
 
 use super::{Context, failure};
 use crate::args::{EnvironmentArgs, SecretArgs, SecretCommand};
 use crate::exit::{ExitStatus, Failure, Result};
 use crate::project::Project;
+use crate::trail::Trail;
 
 /// Larger values are files, not secrets.
 const MAX_BYTES: u64 = 64 << 10;
@@ -42,9 +44,12 @@ fn set(context: &Context, args: &SecretArgs) -> Result<ExitStatus> {
     }
     let local = context.local(&project.dir, &project.app.about.name, &args.env)?;
     let store = local.secrets().map_err(failure)?;
-    let version = store
-        .set(&args.name, &Secret::new(value))
-        .map_err(|error| failure(error.into()))?;
+    let of = Some(args.name.clone());
+    let trail = Trail::begin(&local, &args.env, (Action::SecretSet, of))?;
+    let version = store.set(&args.name, &Secret::new(value));
+    let version = version.map_err(LocalError::from);
+    trail.close(&version, context.printer);
+    let version = version.map_err(failure)?;
     said(context, &args.name, version);
     Ok(ExitStatus::Success)
 }
@@ -72,7 +77,7 @@ fn rotate(context: &Context, args: &SecretArgs) -> Result<ExitStatus> {
         .app
         .secrets
         .get(&args.name)
-        .map(|found| super::up::plan(&args.name, found));
+        .map(|found| crate::request::plan(&args.name, found));
     let Some(plan @ SecretPlan::Generate { .. }) = plan else {
         return Err(Failure::usage(anyhow!(
             "`{}` is not generated, so it cannot be rotated here",
@@ -82,9 +87,11 @@ fn rotate(context: &Context, args: &SecretArgs) -> Result<ExitStatus> {
     };
     let local = context.local(&project.dir, &project.app.about.name, &args.env)?;
     let store = local.secrets().map_err(failure)?;
-    let version = store
-        .rotate(&args.name, &plan)
-        .map_err(|error| failure(error.into()))?;
+    let of = Some(args.name.clone());
+    let trail = Trail::begin(&local, &args.env, (Action::SecretRotate, of))?;
+    let version = store.rotate(&args.name, &plan).map_err(LocalError::from);
+    trail.close(&version, context.printer);
+    let version = version.map_err(failure)?;
     said(context, &args.name, version);
     Ok(ExitStatus::Success)
 }

@@ -71,7 +71,7 @@ fn process_row(process: &ProcessStatus, printer: Printer) -> String {
         &word(&process.kind),
         &process.name,
         &state,
-        &process.isolation,
+        &isolation(process),
         &units::milliseconds(process.cpu_ms),
         &units::bytes(process.rss_bytes),
         &process.restarts.to_string(),
@@ -85,6 +85,14 @@ fn process_row(process: &ProcessStatus, printer: Printer) -> String {
     }
 }
 
+/// With who else made it so: `contained (runc)`.
+fn isolation(process: &ProcessStatus) -> String {
+    match &process.runtime {
+        Some(runtime) => format!("{} ({runtime})", process.isolation),
+        None => process.isolation.clone(),
+    }
+}
+
 /// The word that a value has in JSON: people and programs read the same ones.
 fn word(value: &impl serde::Serialize) -> String {
     let value = serde_json::to_value(value).unwrap_or_default();
@@ -94,6 +102,6 @@ fn word(value: &impl serde::Serialize) -> String {
 fn row(cells: [&str; 8]) -> String {
     let [kind, name, state, isolation, cpu, memory, restarts, pid] = cells;
     format!(
-        "{kind:<11} {name:<18} {state:<9} {isolation:<14} {cpu:>10} {memory:>9} {restarts:>8} {pid:>8}"
+        "{kind:<11} {name:<18} {state:<9} {isolation:<16} {cpu:>10} {memory:>9} {restarts:>8} {pid:>8}"
     )
 }

@@ -1,31 +1,20 @@
 //! `plimsoll up`: from the file to a page in the browser.
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
-use anyhow::anyhow;
-use plimsoll_deploy::judge::Rules;
-use plimsoll_deploy::{Fault, Strategy};
-use plimsoll_image::layer::Compression;
-use plimsoll_local::{
-    Alphabet, Cancel, Data, DeployRequest, Ending, Event, Local, LocalError, Login, Outcome,
-    Secret, SecretPlan,
-};
+use plimsoll_deploy::audit::Action;
+use plimsoll_local::{Cancel, Data, Ending, Event, Local, LocalError, Login, Outcome};
 use plimsoll_model::App;
-use plimsoll_model::app::{self, Generate};
-use plimsoll_render::local::Source;
 use serde::Serialize;
 
 use super::{Context, failure};
 use crate::args::UpArgs;
-use crate::artefacts::{self, Places};
 use crate::events::Show;
 use crate::exit::{ExitStatus, Failure, Result};
-use crate::images::Workshop;
 use crate::printer::Tone;
 use crate::progress::Progress;
-use crate::project::Project;
-use crate::{interrupt, prompt};
+use crate::trail::Trail;
+use crate::{change, interrupt, request};
 
 /// The one line of `up --detach` on standard output, and of `up --format json`.
 #[derive(Debug, Serialize)]
@@ -49,76 +38,30 @@ pub(crate) fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> {
     interrupt::cancel_on_signal(cancel.clone())?;
 
     let mut progress = Progress::new(context.printer);
-    let sources = build(context, &project, (&local, &cancel), &mut progress)?;
-    let rendered = plimsoll_render::local::render(app, &sources).map_err(Failure::app)?;
-    for omitted in &rendered.omitted {
-        let key = context.printer.paint(Tone::Warn, &omitted.key);
-        progress.say(&format!(
-            "  {key} does nothing on this machine: {}",
-            omitted.effect
-        ));
-    }
-    let request = DeployRequest {
-        bundle: rendered.bundle,
-        secrets: secrets(app),
-        strategy: strategy(app),
-        seed: app.environment == "development",
-        judge: Rules::default(),
-        within: None,
-        watch: None,
-    };
-    ask(&local, &request)?;
+    let request = request::prepare(
+        context,
+        &project,
+        request::strategy(app),
+        (&local, &cancel),
+        &mut progress,
+    )?;
     let mut show = Show::new(&mut progress, context.printer);
+    let trail = Trail::begin(&local, &args.env, (Action::Up, None))?;
     let outcome = local.deploy(&request, &mut |event| show.event(&event));
     progress.close();
+    trail.end(&outcome, None, context.printer);
     let is_in_force = |outcome: &Outcome| !matches!(outcome.ending, Ending::Undone { .. });
     if cancel.is_cancelled() && !outcome.as_ref().is_ok_and(is_in_force) {
         return interrupted(&local, args, context, outcome);
     }
     let outcome = outcome.map_err(failure)?;
-    if let Ending::Undone {
-        step,
-        message,
-        hint,
-        fault,
-    } = &outcome.ending
-    {
-        let now = if outcome.stopped {
-            "nothing runs, as before"
-        } else {
-            "everything is as it was before"
-        };
-        let error = anyhow!("{message}").context(format!("could not {step}; {now}"));
-        return Err(undone(error, hint.clone(), *fault));
-    }
+    change::ensure_in_force(&outcome)?;
     report(context, args, app, (&outcome, began));
     if args.detach {
         Ok(ExitStatus::Success)
     } else {
         watch(&local, &cancel, context)
     }
-}
-
-/// The artefacts and the images of the whole app.
-fn build(
-    context: &Context,
-    project: &Project,
-    (local, cancel): (&Local, &Cancel),
-    progress: &mut Progress,
-) -> Result<BTreeMap<String, Source>> {
-    let (app, state) = (&project.app, local.state());
-    let places = Places {
-        store: state.artefacts(),
-        cache: state.cache(),
-    };
-    let built = artefacts::build_all(&project.dir, (app, &[]), &places, (progress, cancel))?;
-    let access = context.environment.registries(cancel.clone());
-    let workshop = Workshop::open(&project.dir, state, Compression::default())?;
-    let sources = workshop.sources(app, &built, &access, progress)?;
-    if cancel.is_cancelled() {
-        return Err(Failure::interrupted().advise("nothing was started"));
-    }
-    Ok(sources)
 }
 
 /// Stopped before the release was in force, whatever the change said to that.
@@ -137,79 +80,6 @@ fn interrupted(
     }
     stop(local, context)?;
     Err(Failure::interrupted())
-}
-
-fn secrets(app: &App) -> BTreeMap<String, SecretPlan> {
-    app.secrets
-        .iter()
-        .map(|(name, secret)| (name.clone(), plan(name, secret)))
-        .collect()
-}
-
-pub(crate) fn plan(name: &str, secret: &app::Secret) -> SecretPlan {
-    match secret.generate {
-        Some(Generate::Bytes(length)) => SecretPlan::Generate {
-            length,
-            alphabet: Alphabet::Base64,
-        },
-        Some(Generate::Chars(length)) => SecretPlan::Generate {
-            length,
-            alphabet: Alphabet::Alphanumeric,
-        },
-        None => SecretPlan::Ask {
-            question: secret.ask.clone().unwrap_or_else(|| name.to_owned()),
-            optional: secret.optional,
-        },
-    }
-}
-
-/// Canary and blue-green come with safe change; until then they are carried out as the rolling change that is the
-/// closest to them, and `up` in development has nobody to protect.
-fn strategy(app: &App) -> Strategy {
-    match app.rollout.strategy {
-        app::Strategy::Recreate => Strategy::Recreate,
-        app::Strategy::Rolling | app::Strategy::Canary | app::Strategy::BlueGreen => {
-            let (surge, unavailable) = (app.rollout.surge, app.rollout.unavailable);
-            let surge = if surge == 0 && unavailable == 0 {
-                1
-            } else {
-                surge
-            };
-            Strategy::Rolling { surge, unavailable }
-        }
-    }
-}
-
-/// Asks for the secrets that only a person knows.
-fn ask(local: &Local, request: &DeployRequest) -> Result<()> {
-    for (name, question) in local.questions(request).map_err(failure)? {
-        let Some(value) =
-            prompt::hidden(&format!("{question} ({name}): ")).map_err(Failure::internal)?
-        else {
-            return Err(
-                Failure::usage(anyhow!("the secret `{name}` is not set: {question}"))
-                    .advise(format!("set it: plimsoll secret set {name} < file")),
-            );
-        };
-        let store = local.secrets().map_err(failure)?;
-        store
-            .set(&name, &Secret::new(value))
-            .map_err(|error| failure(error.into()))?;
-    }
-    Ok(())
-}
-
-fn undone(error: anyhow::Error, hint: Option<String>, fault: Fault) -> Failure {
-    let status = match fault {
-        Fault::App => ExitStatus::AppFault,
-        Fault::Usage => ExitStatus::Usage,
-        Fault::Ours => ExitStatus::Internal,
-    };
-    Failure {
-        status,
-        error,
-        advice: hint,
-    }
 }
 
 fn report(context: &Context, args: &UpArgs, app: &App, (outcome, began): (&Outcome, Instant)) {

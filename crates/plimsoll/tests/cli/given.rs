@@ -12,7 +12,7 @@ use crate::exit_codes::site;
 use crate::folder::{Folder, free_port};
 
 /// Whether anything can run from an image here, with a line that says why not.
-fn can_contain() -> bool {
+pub(crate) fn can_contain() -> bool {
     let runner = ProcessRunner::new(env!("CARGO_BIN_EXE_plimsoll").into());
     let contained = runner.capabilities().contained.clone();
     if let Err(reason) = &contained {
@@ -23,7 +23,7 @@ fn can_contain() -> bool {
 
 /// An image that somebody else made: our server of static files, which stands in for Node or Python. Its own pages
 /// say `theirs`.
-fn theirs() -> (Folder, String) {
+pub(crate) fn theirs() -> (Folder, String) {
     let folder = site();
     folder.write("site/index.html", "theirs");
     let built = folder.run(&["build", "--format", "json"]).ends_with(0);
@@ -31,7 +31,7 @@ fn theirs() -> (Folder, String) {
     (folder, digest)
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
         let (path, name) = (entry.path(), to.join(entry.file_name()));
@@ -44,13 +44,13 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// An app of one service, with ports of its own; down when it goes.
-struct App {
-    folder: Folder,
+pub(crate) struct App {
+    pub(crate) folder: Folder,
     port: u16,
 }
 
 impl App {
-    fn new(service: &str) -> Self {
+    pub(crate) fn new(service: &str) -> Self {
         let app = Self {
             folder: Folder::new(),
             port: free_port(),
@@ -74,7 +74,7 @@ impl App {
         self.folder.run(&["up", "--detach"])
     }
 
-    fn get(&self) -> String {
+    pub(crate) fn get(&self) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         let request = "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
         stream.write_all(request.as_bytes()).unwrap();

@@ -2,7 +2,7 @@
 
 use crate::folder::Folder;
 
-const COMMANDS: [&[&str]; 16] = [
+const COMMANDS: [&[&str]; 18] = [
     &[],
     &["init"],
     &["build"],
@@ -17,6 +17,8 @@ const COMMANDS: [&[&str]; 16] = [
     &["secret", "set"],
     &["secret", "list"],
     &["secret", "rotate"],
+    &["audit"],
+    &["cleanup"],
     &["doctor"],
     &["schema"],
 ];

@@ -1,6 +1,8 @@
 //! The binary as a person meets it: what it says, where, and how it ends. No network, no root.
 
 #[cfg(test)]
+mod audit;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod exit_codes;
@@ -20,5 +22,7 @@ mod interrupt;
 mod output;
 #[cfg(test)]
 mod quick_start;
+#[cfg(test)]
+mod runtime;
 #[cfg(test)]
 mod secret;

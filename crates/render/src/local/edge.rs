@@ -194,6 +194,8 @@ fn limit(limit: &Limit) -> RateLimit {
         requests: limit.rate.count,
         per_ms: limit.rate.per.0,
         burst: limit.burst,
+        // One gateway runs on this machine: its own buckets are the shared ones.
+        shared: None,
         by: limit
             .by
             .iter()
@@ -229,6 +231,11 @@ fn route(
         headers: route.headers.iter().map(plain_header).collect(),
         stream: route.stream,
         cache_control: route.cache.as_ref().map(cache_control),
+        keep_ms: route
+            .cache
+            .as_ref()
+            .map(|cache| cache.edge.0)
+            .filter(|keep| *keep > 0),
     })
 }
 

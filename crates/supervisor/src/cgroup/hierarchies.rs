@@ -1,5 +1,6 @@
 //! Which controllers this machine has, and where.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -71,6 +72,29 @@ impl Hierarchies {
     pub(crate) fn here() -> Self {
         let text = read(Path::new("/proc/self/mountinfo")).unwrap_or_default();
         Self::parse(&text)
+    }
+
+    /// Every one of this machine, used or not: OCI runtimes make groups in all of them.
+    pub(crate) fn every() -> Self {
+        let text = read(Path::new("/proc/self/mountinfo")).unwrap_or_default();
+        Self::list(&text)
+    }
+
+    /// Mounts of the second version on a machine that has controllers in the first.
+    pub(crate) fn beside_the_first(self) -> Vec<PathBuf> {
+        let of = |version| move |place: &Place| place.version == version;
+        if !self.0.iter().any(of(Version::One)) {
+            return Vec::new();
+        }
+        let second = self.0.into_iter().filter(of(Version::Two));
+        second.map(|place| place.mount).collect()
+    }
+
+    pub(super) fn list(mountinfo: &str) -> Self {
+        let mut places: Vec<Place> = mountinfo.lines().filter_map(place).collect();
+        let mut mounts = BTreeSet::new();
+        places.retain(|place| mounts.insert(place.mount.clone()));
+        Self(places)
     }
 
     /// Reads mountinfo (proc(5)): the mount point is field 5; type, source and options follow the separator.

@@ -58,6 +58,8 @@ pub(crate) struct Group {
     /// One entry for each folder.
     dirs: BTreeMap<PathBuf, Place>,
     places: BTreeMap<Controller, (Version, PathBuf)>,
+    /// Below each mount.
+    path: PathBuf,
 }
 
 /// What came of the limits.
@@ -75,9 +77,10 @@ impl Hierarchies {
         let mut group = Group {
             dirs: BTreeMap::new(),
             places: BTreeMap::new(),
+            path: Path::new(OURS).join(name),
         };
         for place in self.places() {
-            let dir = place.mount.join(OURS).join(name);
+            let dir = place.mount.join(&group.path);
             for &controller in &place.controllers {
                 group
                     .places
@@ -107,6 +110,11 @@ impl Hierarchies {
 }
 
 impl Group {
+    /// Where it is below the mount of each hierarchy.
+    pub(crate) fn path(&self) -> String {
+        self.path.to_string_lossy().into_owned()
+    }
+
     /// Makes the group and sets its limits. After an error nothing of it is left.
     pub(crate) fn create(&self, limits: &Limits) -> Result<Limited, String> {
         let made = self.make().and_then(|()| self.set(limits));

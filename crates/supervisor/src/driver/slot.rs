@@ -92,6 +92,7 @@ impl Slot {
                 pid: None,
                 shim_pid: None,
                 class: None,
+                runtime: None,
                 controls: Vec::new(),
                 ports: ports.unwrap_or_default(),
                 restarts: self.machine.restarts(),
@@ -134,6 +135,8 @@ fn ensure_order(order: &Order) -> Result<(), SuperviseError> {
         "nothing runs as root".to_owned()
     } else if order.isolation == Isolation::Contained && order.kind == Kind::Keeper {
         "a keeper holds this machine's ports and cannot be contained".to_owned()
+    } else if !order.backend.is_own() && order.isolation == Isolation::Shared {
+        "only a contained process is started by an OCI runtime".to_owned()
     } else if matches!(order.root, Root::Image(_)) && order.isolation == Isolation::Shared {
         "only a contained process has an image's tree".to_owned()
     } else if order.isolation == Isolation::Contained && order.root == Root::Host {

@@ -41,6 +41,8 @@ pub struct ProcessStatus {
     pub shim_pid: Option<u32>,
     /// What holds the program in, as observed.
     pub class: Option<IsolationClass>,
+    /// The OCI runtime that brought the program up: `runc`. `None` where we did.
+    pub runtime: Option<String>,
     /// Each control that was applied, or wanted and not applied.
     pub controls: Vec<String>,
     /// How to reach its ports, by name; a keeper's listening addresses.
@@ -110,6 +112,7 @@ fn completed(entry: Entry, measured: Stats) -> ProcessStatus {
     };
     status.restarts += record.respawns;
     status.shim_pid = Some(record.shim.pid);
+    status.runtime = running.spec.order.backend.runtime();
     if let Some(program) = record.program {
         status.pid = Some(program.process.pid);
         status.class = Some(program.class);

@@ -4,7 +4,7 @@
 //! does, to show a title) overwritten their environment. Three marks remain: the kernel group they are in, where we
 //! could make one; the token in the environment they were started with; and the token in a file of their own root.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use plimsoll_stdx::fs::read_bounded;
@@ -13,18 +13,23 @@ use rustix::process::Signal;
 
 use crate::cgroup::{Group, Hierarchies};
 use crate::record::{ShimRecord, Spec};
-use crate::shim::{TOKEN_FILE, TOKEN_VARIABLE, group};
+use crate::shim::{TOKEN_FILE, TOKEN_VARIABLE, group, oci};
 
 /// An environment is at most this long: the kernel's own bound for arguments and environment is 2 MiB by default.
 const ENVIRON_MAX: u64 = 4 << 20;
 /// How long killing may take; SIGKILL works in microseconds unless the process hangs in the kernel.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Kills everything that belongs to this start and says how many there were. What could not be killed within 5 s is
-/// left.
-pub(super) fn kill(spec: &Spec, record: Option<&ShimRecord>, same_boot: bool) -> usize {
-    let limited = spec.group.as_ref();
-    let limited = limited.map(|name| Hierarchies::here().group(name));
+/// Kills everything that belongs to the start in `dir` and says how many there were. What could not be killed within
+/// 5 s is left.
+pub(super) fn kill(dir: &Path, spec: &Spec, record: Option<&ShimRecord>, same_boot: bool) -> usize {
+    // A runtime has made groups in hierarchies that we do not use, too.
+    let hierarchies = if spec.order.backend.is_own() {
+        Hierarchies::here()
+    } else {
+        Hierarchies::every()
+    };
+    let limited = spec.group.as_ref().map(|name| hierarchies.group(name));
     let killed = kill_all(|| {
         let mut alive = marked(&spec.token);
         alive.extend(group::members(&spec.token));
@@ -36,6 +41,7 @@ pub(super) fn kill(spec: &Spec, record: Option<&ShimRecord>, same_boot: bool) ->
     });
     group::remove(&spec.token);
     limited.iter().for_each(Group::remove);
+    oci::forget(dir);
     killed
 }
 

@@ -1,5 +1,5 @@
 //! How a process is really run. [`ProcessRunner`] runs what is shared with this machine and what is contained, as the
-//! orders say; OCI runtimes would come behind the same trait.
+//! orders say; whether we or an OCI runtime contain it, the shim above it is the same.
 
 mod addresses;
 mod leftovers;

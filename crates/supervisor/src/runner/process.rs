@@ -23,12 +23,13 @@ use super::ports::{self, Ports};
 use super::{Found, Prepared, Runner, RunnerError, Running, Stats, Tool, leftovers};
 use crate::cgroup::{self, Group, GroupUsage, Hierarchies};
 use crate::dispatch::{KEEPER, SHIM};
-use crate::order::{Isolation, Kind, Limits, Order, Root};
+use crate::order::{Backend, Isolation, Kind, Limits, Order, Root};
 use crate::protocol::{Request, Response};
 use crate::record::{
     EXIT_FILE, EXIT_FORMAT, ExitRecord, IsolationClass, LOG_DIR, SHIM_FILE, SHIM_FORMAT, SPEC_FILE,
     SPEC_FORMAT, ShimRecord, Spec, socket_name,
 };
+use crate::runtimes;
 use crate::secrets::Secrets;
 use crate::shim::{self, Started};
 
@@ -164,14 +165,24 @@ impl Runner for ProcessRunner {
             Root::Host => capabilities.landlock > 0,
             Root::Tools | Root::Image(_) => capabilities.tools.is_ok(),
         };
+        // Without root an OCI runtime gives less than we do, and is not asked.
+        let possible = order.backend.is_own() || capabilities.root;
         match order.isolation {
-            Isolation::Contained if capabilities.contained.is_ok() => IsolationClass::Contained,
+            Isolation::Contained if capabilities.contained.is_ok() && possible => {
+                IsolationClass::Contained
+            }
             Isolation::Shared if walled => IsolationClass::Confined,
             Isolation::Contained | Isolation::Shared => IsolationClass::ByConvention,
         }
     }
 
     fn prepare(&self, mut spec: Spec, dir: &Path) -> Result<Prepared, RunnerError> {
+        if let Backend::Oci { runtime } = &spec.order.backend {
+            runtimes::ensure(runtime).map_err(|error| RunnerError::Orders {
+                id: spec.order.id.clone(),
+                reason: error.to_string(),
+            })?;
+        }
         fs::create_dir_private(dir)?;
         fs::create_dir_private(&dir.join(LOG_DIR))?;
         if spec.order.root != Root::Host {
@@ -220,7 +231,7 @@ impl Runner for ProcessRunner {
             }),
             Err(error) => {
                 let _ = child.kill();
-                leftovers::kill(&prepared.spec, None, true);
+                leftovers::kill(&prepared.dir, &prepared.spec, None, true);
                 // Reaps it; it has been killed, so this does not wait.
                 let _ = child.wait();
                 self.give_back(&prepared.spec);
@@ -269,7 +280,7 @@ impl Runner for ProcessRunner {
                 })))
             }
             Err(reason) => {
-                let killed = leftovers::kill(&spec, record.as_ref(), same_boot);
+                let killed = leftovers::kill(dir, &spec, record.as_ref(), same_boot);
                 Ok(Found::Dead {
                     exit: read_exit(dir, &spec),
                     killed: (killed > 0).then_some(reason),
@@ -298,7 +309,7 @@ impl Runner for ProcessRunner {
             .shim
             .signal(Signal::KILL)
             .map_err(io_error("kill the shim"))?;
-        leftovers::kill(&running.spec, Some(&running.record), true);
+        leftovers::kill(&running.dir, &running.spec, Some(&running.record), true);
         Ok(())
     }
 
@@ -307,7 +318,7 @@ impl Runner for ProcessRunner {
         let exit = read_exit(&running.dir, &running.spec);
         // A keeper's program outlives a killed keeper on purpose: the next keeper ends it.
         if exit.is_none() && running.spec.order.kind != Kind::Keeper {
-            leftovers::kill(&running.spec, Some(&running.record), true);
+            leftovers::kill(&running.dir, &running.spec, Some(&running.record), true);
         }
         self.give_back(&running.spec);
         Ok(exit)
@@ -341,7 +352,8 @@ impl Runner for ProcessRunner {
             .collect();
         for name in self.hierarchies().names(&cgroup::parent(env)) {
             if !kept.contains(&&name) {
-                leftovers::empty(&self.hierarchies().group(&name));
+                // Nobody remembers who made it, and in which hierarchies.
+                leftovers::empty(&Hierarchies::every().group(&name));
             }
         }
     }

@@ -53,7 +53,7 @@ pub(super) fn hold(run: &Run<'_>, outside: &Outside, talk: impl AsFd) -> Result<
     seccomp::apply()?;
     // Of this process, which has read the secrets, the program shall see nothing.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).map_err(|error| error.to_string())?;
-    let observed = observed::look(outside);
+    let observed = observed::look(&outside.namespaces);
     let mount_ns = observed.mount_ns;
     controls.extend(observed.controls);
     let class = if observed.complete {

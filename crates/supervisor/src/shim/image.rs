@@ -18,7 +18,7 @@ use super::scratch;
 use crate::order::{Bind, ImageRoot, Order};
 
 /// The folders that every image must have for us to mount on.
-const POINTS: &[&str] = &["proc", "dev", "tmp", "run"];
+pub(super) const POINTS: &[&str] = &["proc", "dev", "tmp", "run"];
 
 /// Enters the tree for good. After an error the process is half-way between two trees and must end.
 pub(super) fn enter(
@@ -91,7 +91,7 @@ pub(super) fn lies_on_top(target: &Path) -> bool {
 
 /// Makes the image visible at `root`, read-only. Where it lacks a place that something has to be put on, it is shown
 /// above a tree that has them.
-fn show(
+pub(super) fn show(
     image: &ImageRoot,
     root: &Path,
     stage: &Path,
@@ -137,7 +137,7 @@ fn find(tree: &File, target: &Path) -> rustix::io::Result<OwnedFd> {
     )
 }
 
-fn place_for(tree: &Path, path: &Path) -> Result<(), String> {
+pub(super) fn place_for(tree: &Path, path: &Path) -> Result<(), String> {
     let kind = std::fs::metadata(tree).map_err(failed("look at", tree))?;
     if kind.is_dir() {
         return folder(path);

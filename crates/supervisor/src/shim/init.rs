@@ -27,7 +27,7 @@ pub(super) fn main(run: &Run<'_>, mut talk: UnixStream, streams: Streams) -> u8 
         (Err(reason), _) => reason,
         (Ok(()), None) => become_program(run, &mut talk),
         (Ok(()), Some(containment)) => match contained(run, containment, &talk) {
-            Ok(applied) => return pid1::stay(run, applied, &mut talk),
+            Ok(applied) => return pid1::stay(&command(run), applied, &mut talk),
             Err(reason) => reason,
         },
     };
@@ -40,7 +40,7 @@ pub(super) fn say(talk: &mut UnixStream, report: &Report) -> Result<(), String> 
 }
 
 /// Parts from the shim: has the program's streams and no descriptor of the shim's, and gets every signal.
-fn part(talk: &UnixStream, streams: Streams) -> Result<(), String> {
+pub(super) fn part(talk: &UnixStream, streams: Streams) -> Result<(), String> {
     let text = |error: io::Error| error.to_string();
     let null = File::options()
         .read(true)
@@ -165,13 +165,17 @@ pub(super) fn write_secrets(run: &Run<'_>) -> Result<(), String> {
     } else {
         root::secrets(dir)?;
     }
-    for (name, value) in &run.secrets.files {
-        write_secret(dir, name, value, run)?;
-    }
+    fill(dir, run)?;
     if run.order.root == Root::Host {
         return give(dir, run);
     }
     super::mounts::seal(dir)
+}
+
+/// Writes the secret files into this folder.
+pub(super) fn fill(dir: &Path, run: &Run<'_>) -> Result<(), String> {
+    let mut files = run.secrets.files.iter();
+    files.try_for_each(|(name, value)| write_secret(dir, name, value, run))
 }
 
 fn write_secret(dir: &Path, name: &str, value: &str, run: &Run<'_>) -> Result<(), String> {

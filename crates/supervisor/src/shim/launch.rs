@@ -10,7 +10,7 @@ use plimsoll_stdx::net::frame::{self, FrameError};
 use plimsoll_stdx::process::ProcessId;
 
 use super::handoff::{Applied, Report, Run};
-use super::{init, sys};
+use super::{init, oci, sys};
 
 /// From the fork to the program's execution. Below the supervisor's own 15 s, so that the shim is the one to say what
 /// went wrong.
@@ -46,8 +46,14 @@ pub(crate) fn launch(run: &Run<'_>) -> Result<Launched, String> {
     };
     let (mut talk, theirs) = UnixStream::pair().map_err(text)?;
     talk.set_read_timeout(Some(WITHIN)).map_err(text)?;
-    let child = sys::fork(move || init::main(run, theirs, streams))
-        .map_err(|error| format!("cannot start the second stage: {error}"))?;
+    let by_runtime = run
+        .containment
+        .and_then(|containment| Some((containment, containment.bundle()?)));
+    let child = match by_runtime {
+        Some(by_runtime) => oci::start(run, by_runtime, (&mut talk, theirs, streams))?,
+        None => sys::fork(move || init::main(run, theirs, streams))
+            .map_err(|error| format!("cannot start the second stage: {error}"))?,
+    };
     let (applied, handle) = hear(&mut talk)?;
     let top = ProcessId::of(child).map_err(text)?;
     let (program, talk) = match handle {

@@ -8,7 +8,7 @@ use rustix::mount::{MountFlags, mount_bind};
 use super::mounts::{failed, restrict};
 
 /// Files that say what is the machine's: its memory, its keys, its timers, its messages.
-const FILES: &[&str] = &[
+pub(super) const FILES: &[&str] = &[
     "kallsyms",
     "kcore",
     "key-users",
@@ -24,9 +24,9 @@ const FILES: &[&str] = &[
     "vmallocinfo",
 ];
 /// Folders of the same kind.
-const FOLDERS: &[&str] = &["acpi", "asound", "scsi"];
+pub(super) const FOLDERS: &[&str] = &["acpi", "asound", "scsi"];
 /// What may be read and never written.
-const READ_ONLY: &[&str] = &["bus", "fs", "irq", "sys"];
+pub(super) const READ_ONLY: &[&str] = &["bus", "fs", "irq", "sys"];
 
 /// Covers what `proc`, which is mounted, shows of the machine, with nothing or with the folder `empty`.
 pub(super) fn cover(proc: &Path, empty: &Path) -> Result<(), String> {

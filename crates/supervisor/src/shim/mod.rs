@@ -16,9 +16,9 @@
 //! the second stage), `containment`, `space` and `loopback` (what the shim makes and enters for a contained program),
 //! `relay` and `address` (what it can connect to from there), `init` (the second stage), `root`, `etc`, `image`,
 //! `scratch`, `masks`, `confine` and `group` (what it applies), `contain`, `users`, `seccomp` and `observed` (what it
-//! applies to a contained program), `pid1` and `spawn` (what it becomes above one), `output` (captured lines), `serve`
-//! and `door` (the verbs), `word` (what the supervisor hears), `keep` (what is written down), `check` (what this
-//! machine can do), `sys` (the system calls that need `unsafe`).
+//! applies to a contained program), `pid1` and `spawn` (what it becomes above one), `oci` (one that a runtime of others
+//! brings up), `output` (captured lines), `serve` and `door` (the verbs), `word` (what the supervisor hears), `keep`
+//! (what is written down), `check` (what this machine can do), `sys` (the system calls that need `unsafe`).
 
 mod address;
 mod check;
@@ -39,6 +39,7 @@ mod masks;
 mod memory;
 mod mounts;
 mod observed;
+pub(crate) mod oci;
 pub(crate) mod output;
 mod pid1;
 mod relay;

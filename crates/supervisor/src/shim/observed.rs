@@ -8,8 +8,6 @@ use plimsoll_stdx::fs::read_bounded;
 use rustix::fs::{Mode, OFlags, StatVfsMountFlags, open, readlinkat, statvfs};
 use rustix::process::geteuid;
 
-use super::space::Outside;
-
 /// Every kind of namespace that a contained program has of its own, by its name below `/proc/self/ns`. The clock's is
 /// the machine's: programs are not to live in another time.
 const KINDS: &[&str] = &["user", "pid", "mnt", "net", "ipc", "uts", "cgroup"];
@@ -17,7 +15,7 @@ const KINDS: &[&str] = &["user", "pid", "mnt", "net", "ipc", "uts", "cgroup"];
 const CAPABILITIES: &[&str] = &["CapInh:", "CapPrm:", "CapEff:", "CapBnd:", "CapAmb:"];
 
 /// The number of each namespace of this process, by name.
-pub(super) fn namespaces() -> BTreeMap<&'static str, u64> {
+pub(super) fn namespaces() -> BTreeMap<String, u64> {
     let mut found = BTreeMap::new();
     // By path only: to a process that cannot be looked into, its own folder is another's.
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -25,7 +23,7 @@ pub(super) fn namespaces() -> BTreeMap<&'static str, u64> {
         found.extend(
             KINDS
                 .iter()
-                .filter_map(|kind| Some((*kind, namespace(&folder, kind)?))),
+                .filter_map(|kind| Some(((*kind).to_owned(), namespace(&folder, kind)?))),
         );
     }
     found
@@ -50,7 +48,8 @@ pub(super) struct Observed {
 }
 
 /// Looks at this process, which is about to become the program's init and has everything that the program will have.
-pub(super) fn look(outside: &Outside) -> Observed {
+/// `outside` are the namespaces of this machine.
+pub(super) fn look(outside: &BTreeMap<String, u64>) -> Observed {
     let mut observed = Observed {
         controls: Vec::new(),
         complete: true,
@@ -75,10 +74,10 @@ pub(super) fn look(outside: &Outside) -> Observed {
 }
 
 impl Observed {
-    fn namespaces(&mut self, outside: &Outside) {
+    fn namespaces(&mut self, outside: &BTreeMap<String, u64>) {
         let own = namespaces();
         self.mount_ns = own.get("mnt").copied();
-        let is_own = |kind: &str| match (own.get(kind), outside.namespaces.get(kind)) {
+        let is_own = |kind: &str| match (own.get(kind), outside.get(kind)) {
             (Some(inside), Some(outside)) => inside != outside,
             (None, _) | (_, None) => false,
         };

@@ -7,6 +7,7 @@
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use plimsoll_stdx::net::fds;
@@ -14,8 +15,8 @@ use plimsoll_stdx::process::raw;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
-use super::handoff::{Applied, Report, Run};
-use super::init::{command, say, unable};
+use super::handoff::{Applied, Report};
+use super::init::{say, unable};
 use super::spawn::spawn;
 use super::sys::{Signals, kill_all, reap};
 
@@ -34,8 +35,8 @@ const PASSED: &[i32] = &[
 const TIDY_WITHIN: Duration = Duration::from_secs(5);
 
 /// Starts the program, stays until it has ended, and says how. The exit code is nobody's.
-pub(super) fn stay(run: &Run<'_>, applied: Applied, talk: &mut UnixStream) -> u8 {
-    match start(run) {
+pub(super) fn stay(command: &Command, applied: Applied, talk: &mut UnixStream) -> u8 {
+    match start(command) {
         Ok(Child {
             program,
             handle,
@@ -63,13 +64,12 @@ struct Child {
     signals: Signals,
 }
 
-fn start(run: &Run<'_>) -> Result<Child, String> {
+fn start(command: &Command) -> Result<Child, String> {
     let text = |error: io::Error| error.to_string();
     let mut collected = PASSED.to_vec();
     collected.push(libc::SIGCHLD);
     let signals = Signals::collect(&collected).map_err(text)?;
-    let command = command(run);
-    let program = spawn(&command).map_err(|error| unable(&command, &error))?;
+    let program = spawn(command).map_err(|error| unable(command, &error))?;
     let program = raw(program).ok_or("the program has no number")?;
     // Also of one that has ended already: nobody but we can have waited for it.
     let handle = pidfd_open(program, PidfdFlags::empty()).map_err(|error| error.to_string())?;

@@ -23,7 +23,7 @@ use crate::order::{Bind, Isolation, Order};
 /// The root holds names and a few small files.
 pub(super) const ROOT_MIB: u32 = 16;
 /// POSIX shared memory; PostgreSQL's parallel queries use it.
-const SHM_MIB: u32 = 256;
+pub(super) const SHM_MIB: u32 = 256;
 /// Secrets are keys and passwords.
 const SECRETS_MIB: u32 = 1;
 /// The devices that programs expect.
@@ -69,16 +69,21 @@ pub(super) fn make_private() -> Result<(), String> {
 
 fn build(order: &Order, token: &str, root: &Path) -> Result<(), String> {
     tmpfs(root, ROOT_MIB, 0o755, MountFlags::NOSUID)?;
-    for name in ["usr", "etc", "proc", "dev", "tmp", "run/plimsoll"] {
-        folder(&root.join(name))?;
-    }
-    system(root)?;
-    etc::build(order, &root.join("etc"))?;
+    tools(order, root)?;
     private(order, token, root)?;
     for order in &order.binds {
         bind_order(root, order)?;
     }
     scratch::build(order, root)
+}
+
+/// What the tree of tools has of this machine, with the folders for what it has of its own.
+pub(super) fn tools(order: &Order, root: &Path) -> Result<(), String> {
+    for name in ["usr", "etc", "proc", "dev", "tmp", "run/plimsoll"] {
+        folder(&root.join(name))?;
+    }
+    system(root)?;
+    etc::build(order, &root.join("etc"))
 }
 
 /// What every tree has of its own, on folders of `root` that exist: processes, devices, scratch, secrets and the mark.

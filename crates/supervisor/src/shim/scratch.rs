@@ -18,9 +18,19 @@ const TMP_PATH: &str = "/tmp";
 
 /// Mounts `/tmp`.
 pub(super) fn tmp(order: &Order, root: &Path) -> Result<(), String> {
+    memory(order, &root.join("tmp"), tmp_bytes(order))
+}
+
+/// Every one of them, with its size in bytes.
+pub(super) fn folders(order: &Order) -> impl Iterator<Item = (PathBuf, u64)> {
+    let tmp = (PathBuf::from(TMP_PATH), tmp_bytes(order));
+    let others = others(order).map(|(path, size)| (path.clone(), size));
+    std::iter::once(tmp).chain(others)
+}
+
+fn tmp_bytes(order: &Order) -> u64 {
     let given = order.writable.get(Path::new(TMP_PATH)).copied();
-    let size = given.unwrap_or_else(|| tmp_size(order.limits.memory_bytes));
-    memory(order, &root.join("tmp"), size)
+    given.unwrap_or_else(|| tmp_size(order.limits.memory_bytes))
 }
 
 /// What is in memory counts against the program's own. Where it may use less than twice the usual size, half of that is

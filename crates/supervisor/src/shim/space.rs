@@ -18,7 +18,7 @@ use super::{loopback, observed, sys, users};
 #[derive(Debug)]
 pub(crate) struct Outside {
     /// The number of each namespace, by its name below `/proc/self/ns`.
-    pub(crate) namespaces: BTreeMap<&'static str, u64>,
+    pub(crate) namespaces: BTreeMap<String, u64>,
     /// Whether the shim is root only in a user namespace of its own.
     pub(crate) rootless: bool,
 }
@@ -35,10 +35,27 @@ pub(super) fn enter() -> Result<Outside, String> {
         sys::unshare(UnshareFlags::NEWUSER).map_err(refused)?;
         users::map((0, 0), (uid, gid))?;
     }
-    sys::unshare(UnshareFlags::NEWNET | UnshareFlags::NEWPID).map_err(refused)?;
+    sys::unshare(UnshareFlags::NEWPID).map_err(refused)?;
+    network()?;
+    Ok(outside)
+}
+
+/// Enters the network alone, for good: an OCI runtime is told to put the program there, and makes the rest itself.
+pub(super) fn enter_network() -> Result<Outside, String> {
+    let outside = Outside {
+        namespaces: observed::namespaces(),
+        rootless: false,
+    };
+    network()?;
+    Ok(outside)
+}
+
+fn network() -> Result<(), String> {
+    sys::unshare(UnshareFlags::NEWNET)
+        .map_err(|error| format!("this machine allows no network of its own: {error}"))?;
     loopback::up().map_err(|error| format!("cannot switch loopback on: {error}"))?;
     open_low_ports();
-    Ok(outside)
+    Ok(())
 }
 
 /// Low ports are for root where there is somebody to take them from. Here everything is the program's own, and images

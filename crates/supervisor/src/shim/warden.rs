@@ -216,7 +216,7 @@ impl Warden {
         let keeper = matches!(self.post, Post::Keeper { .. });
         if !keeper {
             self.relay = Relay::start(&self.spec)?;
-            self.containment = Containment::enter(&self.spec)?;
+            self.containment = Containment::enter(&self.spec, &self.mount_point)?;
             if let Some(relay) = &mut self.relay {
                 relay.open(&self.spec.order)?;
             }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The layer of every crate. A crate may depend on lower layers, and on nothing else of ours.
-const LAYERS: [(&str, u8); 18] = [
+const LAYERS: [(&str, u8); 19] = [
     ("stdx", 0),
     ("tidy", 0),
     ("diag", 1),
@@ -16,6 +16,7 @@ const LAYERS: [(&str, u8); 18] = [
     ("render", 3),
     ("gateway", 4),
     ("image", 4),
+    ("load", 4),
     ("static-server", 4),
     ("supervisor", 4),
     ("deploy", 5),
@@ -33,10 +34,14 @@ const RESERVED: [(&str, &[&str], &str); 9] = [
     ("anyhow", &["plimsoll"], "libraries have typed errors"),
     (
         "hyper",
-        &["gateway", "local", "static-server"],
-        "HTTP is the edge's, and the prober's of the local target",
+        &["gateway", "load", "local", "static-server"],
+        "HTTP is the edge's, and that of clients that test it",
     ),
-    ("tokio-rustls", &["gateway"], "TLS is the edge's"),
+    (
+        "tokio-rustls",
+        &["gateway", "load"],
+        "TLS is the edge's, and that of clients that test it",
+    ),
     ("ureq", &["image"], "registries are the image's"),
     ("kube", &["cluster"], "Kubernetes has one home"),
     ("toml", &["model", "tidy"], "the app's file has one reader"),

@@ -34,6 +34,7 @@ const CACHE: Table = Table {
         key("max_age", Kind::Between(Form::Time, "0s", "365d"), Fill::Required, "`max-age`."),
         key("public", Kind::Bool, Fill::Value("false"), "Whether proxies may keep it too."),
         key("immutable", Kind::Bool, Fill::Value("false"), "Whether it never changes."),
+        key("edge", Kind::Between(Form::Time, "0s", "1d"), Fill::Value("\"0s\""), "How long the gateway itself keeps answers: as long as each says, at most this, and this where it says nothing. `0s`: not at all."),
     ],
 };
 

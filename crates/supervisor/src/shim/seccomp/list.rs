@@ -4,12 +4,15 @@
 //! asking who one is. Calls that need a capability to do harm are here where programs make them in passing (`chown`,
 //! `setuid`), since none is held.
 
-/// Names of system calls, as numbers of this machine.
+/// A system call: its name as the C library's headers have it, and its number on this machine.
+type Call = (&'static str, i64);
+
+/// Names of system calls, with the numbers of this machine.
 macro_rules! calls {
-    ($($name:ident)*) => { &[$(libc::$name),*] };
+    ($($name:ident)*) => { &[$((stringify!($name), libc::$name)),*] };
 }
 
-const FILES: &[i64] = calls! {
+const FILES: &[Call] = calls! {
     SYS_read SYS_write SYS_readv SYS_writev SYS_pread64 SYS_pwrite64 SYS_preadv SYS_pwritev SYS_preadv2 SYS_pwritev2
     SYS_close SYS_close_range SYS_lseek SYS_openat SYS_openat2 SYS_statx SYS_fstat SYS_newfstatat SYS_statfs SYS_fstatfs
     SYS_faccessat SYS_faccessat2 SYS_readlinkat SYS_getdents64 SYS_getcwd SYS_chdir SYS_fchdir SYS_mkdirat SYS_unlinkat
@@ -22,14 +25,14 @@ const FILES: &[i64] = calls! {
     SYS_io_getevents SYS_name_to_handle_at
 };
 
-const MEMORY: &[i64] = calls! {
+const MEMORY: &[Call] = calls! {
     SYS_brk SYS_mmap SYS_munmap SYS_mremap SYS_mprotect SYS_msync SYS_madvise SYS_mincore SYS_mlock SYS_mlock2
     SYS_munlock SYS_mlockall SYS_munlockall SYS_remap_file_pages SYS_pkey_alloc SYS_pkey_free SYS_pkey_mprotect
     SYS_memfd_create SYS_memfd_secret SYS_process_madvise SYS_process_mrelease SYS_get_mempolicy SYS_mseal
     SYS_membarrier
 };
 
-const PROCESSES: &[i64] = calls! {
+const PROCESSES: &[Call] = calls! {
     SYS_execve SYS_execveat SYS_exit SYS_exit_group SYS_wait4 SYS_waitid SYS_kill SYS_tkill SYS_tgkill
     SYS_pidfd_open SYS_pidfd_send_signal SYS_set_tid_address SYS_set_robust_list SYS_get_robust_list SYS_rseq
     SYS_futex SYS_futex_waitv SYS_sched_yield SYS_sched_getaffinity SYS_sched_setaffinity SYS_sched_getparam
@@ -40,14 +43,14 @@ const PROCESSES: &[i64] = calls! {
     SYS_landlock_restrict_self
 };
 
-const IDENTITY: &[i64] = calls! {
+const IDENTITY: &[Call] = calls! {
     SYS_getpid SYS_getppid SYS_gettid SYS_getpgid SYS_setpgid SYS_getsid SYS_setsid SYS_getuid SYS_geteuid SYS_getgid
     SYS_getegid SYS_getresuid SYS_getresgid SYS_getgroups SYS_setuid SYS_setgid SYS_setreuid SYS_setregid
     SYS_setresuid SYS_setresgid SYS_setfsuid SYS_setfsgid SYS_setgroups SYS_uname SYS_sysinfo SYS_getrandom
     SYS_times
 };
 
-const SIGNALS_AND_TIME: &[i64] = calls! {
+const SIGNALS_AND_TIME: &[Call] = calls! {
     SYS_rt_sigaction SYS_rt_sigprocmask SYS_rt_sigpending SYS_rt_sigqueueinfo SYS_rt_tgsigqueueinfo SYS_rt_sigreturn
     SYS_rt_sigsuspend SYS_rt_sigtimedwait SYS_sigaltstack SYS_signalfd4 SYS_restart_syscall SYS_nanosleep
     SYS_clock_gettime SYS_clock_getres SYS_clock_nanosleep SYS_gettimeofday SYS_getitimer SYS_setitimer
@@ -55,7 +58,7 @@ const SIGNALS_AND_TIME: &[i64] = calls! {
     SYS_timerfd_settime SYS_timerfd_gettime SYS_eventfd2
 };
 
-const WAITING_AND_TALKING: &[i64] = calls! {
+const WAITING_AND_TALKING: &[Call] = calls! {
     SYS_ppoll SYS_pselect6 SYS_epoll_create1 SYS_epoll_ctl SYS_epoll_pwait SYS_epoll_pwait2 SYS_bind SYS_listen
     SYS_accept SYS_accept4 SYS_connect SYS_getsockname SYS_getpeername SYS_getsockopt SYS_setsockopt SYS_shutdown
     SYS_sendto SYS_recvfrom SYS_sendmsg SYS_recvmsg SYS_sendmmsg SYS_recvmmsg SYS_shmget SYS_shmat SYS_shmdt SYS_shmctl
@@ -65,7 +68,7 @@ const WAITING_AND_TALKING: &[i64] = calls! {
 
 /// What only x86 still has beside its newer form.
 #[cfg(target_arch = "x86_64")]
-const OLD: &[i64] = calls! {
+const OLD: &[Call] = calls! {
     SYS_open SYS_creat SYS_stat SYS_lstat SYS_access SYS_readlink SYS_getdents SYS_mkdir SYS_rmdir SYS_unlink SYS_rename
     SYS_renameat SYS_getrlimit SYS_setrlimit SYS_sync_file_range
     SYS_link SYS_symlink SYS_mknod SYS_chmod SYS_chown SYS_lchown SYS_utime SYS_utimes SYS_futimesat SYS_dup2 SYS_pipe
@@ -73,16 +76,36 @@ const OLD: &[i64] = calls! {
     SYS_modify_ldt SYS_signalfd SYS_alarm SYS_pause SYS_time SYS_eventfd SYS_poll SYS_select SYS_epoll_create
     SYS_epoll_wait
 };
-/// `renameat`, `sync_file_range`, `getrlimit` and `setrlimit` as the newer machines number them.
+/// As the newer machines number them.
 #[cfg(not(target_arch = "x86_64"))]
-const OLD: &[i64] = &[38, 84, 163, 164];
+const OLD: &[Call] = &[
+    ("renameat", 38),
+    ("sync_file_range", 84),
+    ("getrlimit", 163),
+    ("setrlimit", 164),
+];
 
-/// Calls that the C library's headers do not name on both machines yet; their numbers are the same on all:
-/// `cachestat`, `fchmodat2`, `map_shadow_stack`, `futex_wake`, `futex_wait`, `futex_requeue`.
-const UNNAMED: &[i64] = &[451, 452, 453, 454, 455, 456];
+/// Calls that the C library's headers do not name on both machines yet; their numbers are the same on all.
+const UNNAMED: &[Call] = &[
+    ("cachestat", 451),
+    ("fchmodat2", 452),
+    ("map_shadow_stack", 453),
+    ("futex_wake", 454),
+    ("futex_wait", 455),
+    ("futex_requeue", 456),
+];
 
-/// All of them.
+/// All of them, by number.
 pub(super) fn plain() -> impl Iterator<Item = i64> {
+    calls().map(|(_, number)| number)
+}
+
+/// All of them, by the names that the kernel's own documents use.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    calls().map(|(name, _)| name.strip_prefix("SYS_").unwrap_or(name))
+}
+
+fn calls() -> impl Iterator<Item = Call> {
     [
         FILES,
         MEMORY,

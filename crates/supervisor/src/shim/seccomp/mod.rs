@@ -5,6 +5,7 @@
 //! our list fail with ENOSYS too: a C library that is newer than we are then takes the older way.
 
 mod list;
+pub(crate) mod profile;
 mod program;
 #[cfg(test)]
 mod tests;

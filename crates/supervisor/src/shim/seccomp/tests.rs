@@ -211,3 +211,54 @@ fn what_leads_out_is_not_on_the_list() {
         assert_eq!(answer(forbidden, [0; 6]), FORBIDDEN, "{forbidden}");
     }
 }
+
+/// Whether a runtime that is told these rules lets a call through.
+fn allows(rules: &[profile::Rule], name: &str, arguments: [u64; 6]) -> bool {
+    let holds = |condition: &profile::Condition| {
+        let value = u32::try_from(arguments[condition.index as usize] & 0xffff_ffff).unwrap();
+        value & condition.value == condition.value_two
+    };
+    let mut named = rules.iter().filter(|rule| rule.names.contains(&name));
+    named.any(|rule| rule.args.iter().all(holds))
+}
+
+#[test]
+fn runtimes_are_told_what_our_own_filter_does() {
+    let special = [
+        ("clone3", libc::SYS_clone3),
+        ("clone", libc::SYS_clone),
+        ("ioctl", libc::SYS_ioctl),
+        ("socket", libc::SYS_socket),
+        ("socketpair", libc::SYS_socketpair),
+        ("personality", libc::SYS_personality),
+        ("mount", libc::SYS_mount),
+        ("unshare", libc::SYS_unshare),
+        ("keyctl", libc::SYS_keyctl),
+    ];
+    let program = filter().unwrap();
+    let rules = profile::rules();
+    for (name, number) in list::names().zip(list::plain()) {
+        let (own, _) = run(&program, THIS, number, [0; 6]);
+        assert!(own == ALLOWED && allows(&rules, name, [0; 6]), "{name}");
+    }
+    // Every value that a leaf asks for, its neighbours, and what hides in the upper half.
+    let mut values: Vec<u64> = (0..70).chain(PERSONALITIES.map(u64::from)).collect();
+    values.extend(
+        TYPING
+            .map(u64::from)
+            .iter()
+            .flat_map(|one| [one - 1, *one, one + 1]),
+    );
+    values.extend((0..33).map(|bit| 1 << bit));
+    values.extend(TYPING.map(|one| u64::from(one) | 1 << 40));
+    for (name, number) in special {
+        for &value in &values {
+            for arguments in [[value, 0, 0], [0, value, 0], [16, 0, value]] {
+                let arguments = [arguments[0], arguments[1], arguments[2], 0, 0, 0];
+                let (own, _) = run(&program, THIS, number, arguments);
+                let told = allows(&rules, name, arguments);
+                assert_eq!(told, own == ALLOWED, "{name} {arguments:?}");
+            }
+        }
+    }
+}

@@ -97,7 +97,7 @@ async fn a_program_that_ends_at_once_has_started_and_ended_well() {
 }
 
 /// Every group of ours of this environment, in every hierarchy.
-fn groups(env: &Env) -> Vec<PathBuf> {
+pub(super) fn groups(env: &Env) -> Vec<PathBuf> {
     let parent = std::fs::canonicalize(env.path()).unwrap();
     let hash = Digest::of(parent.as_os_str().as_encoded_bytes());
     let name = format!("env-{}", &hash.hex()[..12]);

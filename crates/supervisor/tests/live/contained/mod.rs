@@ -4,6 +4,7 @@ mod edges;
 mod life;
 mod limits;
 mod network;
+mod oci;
 mod relay;
 mod rootless;
 mod trees;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::edges::{edge, relay_user, tcp};
 use super::*;
 use plimsoll_bundle::Digest;
-use plimsoll_supervisor::order::{Bind, ImageRoot};
+use plimsoll_supervisor::order::{Backend, Bind, ImageRoot};
 
 /// An image's tree: the system by a bind, and only some of the places that are mounted on.
 fn image(env: &Env, folders: &[&str]) -> Root {
@@ -28,7 +28,31 @@ fn image(env: &Env, folders: &[&str]) -> Root {
     })
 }
 
-async fn look_into(folders: &[&str]) {
+/// Panics unless the program sees what it is to see, and writes where it may; `line` is what it says of a path.
+fn ensure_seen(line: impl Fn(&str) -> String) {
+    for (path, end) in [
+        ("/", "write=false"),
+        ("/tmp", "write=true"),
+        ("/var/scratch", "write=true"),
+        ("/run/scratch", "write=true"),
+        ("/volume", "write=true"),
+    ] {
+        assert!(line(path).ends_with(end), "{path}: {}", line(path));
+    }
+    for (path, seen) in [
+        ("/etc/release", "read=Some(\"image\")"),
+        ("/etc/hosts", "127.0.0.1 localhost"),
+        ("/etc/hosts", "127.0.0.2 db"),
+        ("/outside", "seen=true"),
+        ("/run/secrets/key", "read=Some(\"s3cret\")"),
+        ("/run/needs/db", "seen=true"),
+        ("/root", "seen=false"),
+    ] {
+        assert!(line(path).contains(seen), "{path}: {}", line(path));
+    }
+}
+
+pub(super) async fn look_into(folders: &[&str], backend: Backend) {
     let mut env = Env::new();
     let volume = env.dir.path().join("data");
     std::fs::create_dir(&volume).unwrap();
@@ -48,6 +72,7 @@ async fn look_into(folders: &[&str]) {
         order.command.push(inside.into());
     }
     order.kind = Kind::Job;
+    order.backend = backend;
     order.root = image(&env, folders);
     order.limits.memory_bytes = 64 << 20;
     let needs = env.dir.path().join("needs");
@@ -81,18 +106,7 @@ async fn look_into(folders: &[&str]) {
             .unwrap_or_else(|| panic!("{start}: {lines:#?}"))
             .clone()
     };
-    assert!(line("/").ends_with("write=false"));
-    assert!(line("/etc/release").contains("read=Some(\"image\")"));
-    assert!(line("/etc/hosts").contains("127.0.0.1 localhost"));
-    assert!(line("/etc/hosts").contains("127.0.0.2 db"));
-    assert!(line("/tmp").ends_with("write=true"));
-    assert!(line("/var/scratch").ends_with("write=true"));
-    assert!(line("/run/scratch").ends_with("write=true"));
-    assert!(line("/volume").ends_with("write=true"));
-    assert!(line("/outside").contains("seen=true"));
-    assert!(line("/run/secrets/key").contains("read=Some(\"s3cret\")"));
-    assert!(line("/run/needs/db").contains("seen=true"));
-    assert!(line("/root").contains("seen=false"));
+    ensure_seen(line);
     assert_eq!(line("CapEff:"), "CapEff: 0000000000000000");
     assert_eq!(line("leaks"), "leaks false");
     assert!(volume.join("probe").exists());
@@ -102,14 +116,14 @@ async fn look_into(folders: &[&str]) {
 #[tokio::test]
 async fn an_images_tree_is_shown_read_only_and_its_links_lead_nowhere_else() {
     if possible() {
-        look_into(&["proc", "dev", "tmp", "run", "usr", "app"]).await;
+        look_into(&["proc", "dev", "tmp", "run", "usr", "app"], Backend::Own).await;
     }
 }
 
 #[tokio::test]
 async fn an_image_without_the_places_that_are_mounted_on_is_completed() {
     if possible() {
-        look_into(&[]).await;
+        look_into(&[], Backend::Own).await;
     }
 }
 
