@@ -47,9 +47,10 @@ fn order(one: &str, other: &str) -> Ordering {
         let end = text.find(|c: char| !c.is_ascii_digit());
         text[..end.unwrap_or(text.len())].parse::<u128>().ok()
     };
-    number(one)
-        .cmp(&number(other))
-        .then_with(|| one.trim_start_matches('0').cmp(other.trim_start_matches('0')))
+    number(one).cmp(&number(other)).then_with(|| {
+        one.trim_start_matches('0')
+            .cmp(other.trim_start_matches('0'))
+    })
 }
 
 #[cfg(test)]
@@ -76,7 +77,10 @@ mod tests {
         }
         let gap = ensure_runs(&release, &range("0006", "0009")).unwrap_err();
         let said = gap.to_string();
-        assert!(said.contains("0009") && said.contains("0006") && said.contains("0005"), "{said}");
+        assert!(
+            said.contains("0009") && said.contains("0006") && said.contains("0005"),
+            "{said}"
+        );
     }
 
     #[test]

@@ -92,8 +92,9 @@ async fn look(
             continue;
         }
         if carry_out(world, &service, &group, &decision).await? {
-            let (from, to) = (decision.from, decision.to);
-            scaled.autoscaler.changed(clock.now_ms(), from, to);
+            let Decision { from, to, .. } = decision;
+            // From when it was asked, however long the leaving ones drained.
+            scaled.autoscaler.changed(at_ms, from, to);
         }
     }
     Ok(())
