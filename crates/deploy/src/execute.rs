@@ -105,7 +105,7 @@ pub enum ExecuteError {
 pub type Sink<'a> = dyn FnMut(Progress<'_>) + 'a;
 
 impl Executor {
-    /// Opens the journal in `dir`. `crash` arms the seam that tests use.
+    /// Opens the journal in `dir`, from now on for this executor alone. `crash` arms the seam that tests use.
     pub fn open(dir: &Path, crash: Option<CrashPoint>) -> Result<Self, ExecuteError> {
         let (mut journal, replay) = Journal::open(dir)?;
         journal.crash_at(crash);
@@ -117,6 +117,9 @@ impl Executor {
                 source,
             })?);
         }
+        // Into a segment of its own: whoever wrote to this journal before, stood still, and wakes up now, writes to one
+        // that nobody reads any more.
+        journal.compact(record::story(&records))?;
         Ok(Self {
             journal,
             open: record::unfinished(&records),
@@ -180,9 +183,6 @@ impl Executor {
         }
         if plan.is_empty() {
             return Ok(Finished::Done);
-        }
-        if self.journal.wants_compaction() {
-            self.journal.compact(&[] as &[Record])?;
         }
         self.journal.append(&Record::Begin { plan: plan.clone() })?;
         self.go_on(&plan, 0, target, progress)

@@ -86,6 +86,16 @@ pub fn unfinished(records: &[Record]) -> Option<Unfinished> {
     open
 }
 
+/// The records of the change whose end is not among them; none when there is no such change.
+pub(crate) fn story(records: &[Record]) -> &[Record] {
+    let is_end = |record: &Record| matches!(record, Record::End { .. });
+    let is_begin = |record: &Record| matches!(record, Record::Begin { .. });
+    let after = records.iter().rposition(is_end).map_or(0, |end| end + 1);
+    let open = &records[after..];
+    let begin = open.iter().rposition(is_begin);
+    begin.map_or(&[], |begin| &open[begin..])
+}
+
 /// A record outside a change says nothing: its `Begin` was in a part of the journal that was let go.
 fn change(open: &mut Option<Unfinished>, edit: impl FnOnce(&mut Unfinished)) {
     if let Some(run) = open {

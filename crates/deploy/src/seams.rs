@@ -273,6 +273,43 @@ fn a_second_change_waits_until_the_first_is_settled() {
     assert!(executor.run(plan, &mut target, &mut |_| {}).is_err());
 }
 
+/// The first stands still while a second takes over, finishes, and begins something else.
+#[test]
+fn one_that_stood_still_and_wakes_up_writes_nothing_that_anybody_reads() {
+    let (start, second, plan) = change(&strategies()[1]);
+    let (dir, mut target) = killed_after(4, Half::All, (&plan, &start));
+    let mut still = plimsoll_store::Journal::open(dir.path()).unwrap().0;
+    let mut executor = Executor::open(dir.path(), None).unwrap();
+    still.append(&Record::Applying { index: 1 }).unwrap();
+    executor
+        .settle(&second.release, &mut target, &mut |_| {})
+        .unwrap();
+    still
+        .append(&Record::Undoing {
+            because: "it woke up".into(),
+        })
+        .unwrap();
+    assert_one_release(&target.now, &second, "taken over");
+    let next = Executor::open(dir.path(), None).unwrap();
+    assert_eq!(next.unfinished(), None);
+}
+
+#[test]
+fn an_open_change_is_still_open_however_often_its_journal_is_opened() {
+    let (start, _, plan) = change(&strategies()[2]);
+    let (dir, _) = killed_after(6, Half::All, (&plan, &start));
+    let first = Executor::open(dir.path(), None)
+        .unwrap()
+        .unfinished()
+        .cloned();
+    assert!(first.is_some());
+    let second = Executor::open(dir.path(), None)
+        .unwrap()
+        .unfinished()
+        .cloned();
+    assert_eq!(first, second);
+}
+
 /// Has seen enough after so many looks.
 #[derive(Debug)]
 struct Onlooker(AtomicUsize);

@@ -12,16 +12,17 @@ use crate::{Observed, Step};
 /// | `Migrate`, `Seed` | a job under a shim | `compose run --rm` | a Job |
 /// | `Scale` | replicas of one revision, drained | a service per revision, `--scale` | a Deployment's `replicas` |
 /// | `Route` | `table.put` on the gateway | the proxy's file, reloaded | Ingress or HTTPRoute |
-/// | `Shift` | weights in one endpoints document, then the table | weights in the proxy's file | weights of an HTTPRoute's backends |
-/// | `Judge` | samples of the gateway, every second | samples of the gateway in front | samples of the gateway in the cluster |
+/// | `Shift` | weights in one endpoints document | weights in the proxy's file | weights of an HTTPRoute |
+/// | `Judge` | samples of the gateway | samples of the gateway in front | samples of the gateway in the cluster |
 /// | `Promote`, `Cool` | cohorts in `state.json` | labels | labels, which selectors do not name |
 /// | `Commit` | `state.json` | the state file | an annotation |
 ///
-/// The strategies, by what they ask of a target: rolling and recreate need nothing but `Scale` and `Route` (Kubernetes: a
-/// Deployment's own rolling update is not used, because its way back knows neither the table nor the other services);
-/// canary and blue-green need cohorts side by side: on this machine in the endpoints document, with Compose as a service
-/// per cohort behind the gateway, on Kubernetes as a Deployment and a Service per cohort behind one HTTPRoute with
-/// weights. A target without weights (an Ingress) can do blue-green, whose shares are 0 and 1000, and refuses a canary.
+/// The strategies, by what they ask of a target: rolling and recreate need nothing but `Scale` and `Route` (on
+/// Kubernetes a Deployment's own rolling update is not used, because its way back knows neither the table nor the
+/// other services); canary and blue-green need cohorts side by side: on this machine in the endpoints document, with
+/// Compose as a service per cohort behind the gateway, on Kubernetes as a Deployment and a Service per cohort behind
+/// one HTTPRoute with weights. A target without weights (an Ingress) can do blue-green, whose shares are 0 and 1000,
+/// and refuses a canary.
 ///
 /// A target applies documents that were rendered before. It builds none.
 pub trait Target {

@@ -109,7 +109,7 @@ async fn connect(endpoint: &Endpoint, port: &str) -> Result<Upstream, String> {
     let address = endpoint.ports.get(port);
     let address = address.ok_or_else(|| format!("the replica has no port `{port}`"))?;
     let refused = |error: io::Error| format!("cannot connect: {error}");
-    dial(address).await.map_err(refused)
+    dial(address, endpoint.peer.as_ref()).await.map_err(refused)
 }
 
 async fn get(stream: Upstream, path: &str) -> Result<(), String> {

@@ -20,6 +20,7 @@ use tokio::time::{sleep, timeout};
 use crate::control::{Health, Refusal, Sample};
 use crate::edge::core::{Command, Shared};
 use crate::health::Probers;
+use crate::identity::Identity;
 use crate::snapshot::{Listed, Registry, Snapshot, artefacts};
 use crate::stored::{self, StoredTable};
 use crate::tls::Certificates;
@@ -41,6 +42,7 @@ pub(crate) struct Hub {
     pub(crate) dir: PathBuf,
     pub(crate) shared: Arc<Shared>,
     pub(crate) certificates: Arc<Certificates>,
+    identity: Arc<Identity>,
     /// Woken when the gateway is to end.
     pub(crate) ending: Notify,
     cores: SyncMutex<Vec<mpsc::Sender<Command>>>,
@@ -48,6 +50,8 @@ pub(crate) struct Hub {
     notes: SyncMutex<Vec<String>>,
     state: Mutex<State>,
     draining: std::sync::atomic::AtomicBool,
+    /// Whether another gateway serves the same sockets already.
+    succeeded: std::sync::atomic::AtomicBool,
 }
 
 #[derive(Debug)]
@@ -71,7 +75,9 @@ impl Hub {
     /// A hub for the gateway in `dir`, with nothing in force.
     pub(crate) fn new(dir: &Path, shared: Arc<Shared>) -> Self {
         let cores = shared.gauges.len();
+        let identity = Arc::new(Identity::new(&dir.join("upstream")));
         Self {
+            identity: Arc::clone(&identity),
             dir: dir.to_owned(),
             shared,
             certificates: Arc::new(Certificates::new(&dir.join("tls"))),
@@ -80,13 +86,14 @@ impl Hub {
             current: RwLock::default(),
             notes: SyncMutex::default(),
             state: Mutex::new(State {
-                registry: Registry::new(cores),
+                registry: Registry::new(cores, identity),
                 probers: Probers::default(),
                 epoch: 0,
                 table: None,
                 endpoints: Endpoints::empty(),
             }),
             draining: false.into(),
+            succeeded: false.into(),
         }
     }
 
@@ -112,6 +119,7 @@ impl Hub {
             if let Err(error) = read_folders(&mut state.registry, &stored.table, &endpoints).await {
                 self.note(error);
             }
+            self.refresh_identity(&stored.table).await;
             let stores = self.stores(&stored.table).await;
             state.registry.set_stores(stores);
             match state.registry.compile(&stored.table, &endpoints) {
@@ -221,6 +229,7 @@ impl Hub {
             .await
             .map_err(|error| (Refusal::Invalid, error))?;
         state.registry.set_stores(self.stores(&table).await);
+        self.refresh_identity(&table).await;
         state.registry.forget_answers();
         let snapshot = state
             .registry
@@ -301,6 +310,21 @@ impl Hub {
         let _ = spawn_blocking(move || certificates.refresh(min)).await;
     }
 
+    /// Looks for a new certificate of the gateway for services, where one asks for it.
+    async fn refresh_identity(&self, table: &GatewayTable) {
+        if table
+            .services
+            .values()
+            .any(|service| service.mutual_tls.is_some())
+        {
+            let identity = Arc::clone(&self.identity);
+            let refreshed = spawn_blocking(move || identity.refresh()).await;
+            if let Ok(Err(error)) = refreshed {
+                self.note(error);
+            }
+        }
+    }
+
     /// Looks for a new certificate and forgets rate-limited clients, for as long as the gateway runs.
     pub(crate) async fn keep_house(self: Arc<Self>) {
         loop {
@@ -310,6 +334,9 @@ impl Hub {
                 let listens = stored.table.listeners.https.is_some();
                 (stored.table.tls.min, listens)
             });
+            if let Some(stored) = &state.table {
+                self.refresh_identity(&stored.table).await;
+            }
             let now = self.shared.nanoseconds(Instant::now());
             for (_, limiter) in state.registry.limiters() {
                 limiter.forget_expired(now);

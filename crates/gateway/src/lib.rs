@@ -4,7 +4,7 @@
 //!
 //! Reading order: [`control`] (what others tell the gateway, and how), [`run`] (the process), `hub` (documents in,
 //! snapshots out), `snapshot` (table and endpoints, ready for use), `edge` (what happens to a request, on one
-//! core), `health`, `tls`, `metrics`, `access_log`; [`authority`] (certificates for names of this machine)
+//! core), `health`, `tls`, `identity`, `metrics`, `access_log`; [`authority`] (certificates for names of this machine)
 //! stands alone.
 
 mod access_log;
@@ -14,6 +14,7 @@ pub mod control;
 mod edge;
 mod health;
 mod hub;
+mod identity;
 mod metrics;
 mod random;
 pub mod run;

@@ -14,9 +14,10 @@ use plimsoll_stdx::net::handover;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::access_log::{LogBuffer, LogWriter};
-use crate::control::server;
+use crate::control::{Client, Hello, server};
 use crate::edge::core::{Command, Core, MAX_COMMANDS, Shared};
 use crate::edge::serve::accept;
 use crate::hub::Hub;
@@ -36,6 +37,8 @@ pub const METRICS: &str = "metrics";
 
 /// Threads for reading files and compressing, per core: two cores make eight.
 const BLOCKING_THREADS: usize = 4;
+/// Time for a predecessor to say hello. One that serves answers within a turn of its loop.
+const PREDECESSOR: Duration = Duration::from_secs(1);
 /// Time for what the blocking threads still do at the end.
 const BLOCKING_END: Duration = Duration::from_secs(1);
 
@@ -265,6 +268,9 @@ async fn start(
     log: &LogWriter,
     threads: &mut Vec<JoinHandle<()>>,
 ) -> Result<tokio::net::UnixListener, RunError> {
+    // It may have run for months and serve while we start; what it knows is on disk.
+    let hello = Hello::new("successor", 0);
+    let predecessor = timeout(PREDECESSOR, Client::connect(&hub.dir, hello)).await;
     hub.recover().await;
     hub.first_probes().await;
     for (id, listeners) in plan.cores.into_iter().enumerate() {
@@ -285,7 +291,14 @@ async fn start(
             .map_err(system("start a thread"))?;
         threads.push(thread);
     }
-    server::bind(hub).map_err(system("bind the control socket"))
+    let listener = server::bind(hub).map_err(system("bind the control socket"))?;
+    if let Ok(Ok(mut predecessor)) = predecessor {
+        tokio::spawn(async move {
+            // One that is gone, or too old to know the word, is the keeper's to end.
+            let _ = predecessor.succeed().await;
+        });
+    }
+    Ok(listener)
 }
 
 async fn wait_for_end(hub: &Hub) {

@@ -1,5 +1,7 @@
 //! Table and endpoints, ready for use: immutable, swapped as a whole.
 
+mod error;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -12,8 +14,9 @@ use plimsoll_bundle::local::{
 };
 use plimsoll_files::site::Settings;
 use plimsoll_files::{Folder, Site, path};
+use rustls::pki_types::ServerName;
 
-use crate::cidr::{self, Cidr, CidrError};
+use crate::cidr::{self, Cidr};
 use crate::edge::balance::Replica;
 use crate::edge::cache::{Cache, Store};
 use crate::edge::cohorts::Replicas;
@@ -26,7 +29,10 @@ use crate::edge::route::{Route, Router, Service, Target};
 use crate::edge::shared_limit::SharedLimit;
 use crate::edge::stats::RouteStats;
 use crate::edge::sticky::Sticky;
+use crate::identity::{Identity, Peer};
 use crate::samples::Samples;
+
+pub(crate) use error::TableError;
 
 /// Ports per replica that can have a pool of their own.
 const POOLS_PER_ENDPOINT: u64 = 256;
@@ -67,49 +73,11 @@ pub(crate) struct Maintenance {
     pub(crate) allow: Vec<Cidr>,
 }
 
-/// What is wrong with a table.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum TableError {
-    /// A network.
-    #[error("{of}: {source}")]
-    Network {
-        /// Where.
-        of: String,
-        /// Which.
-        source: CidrError,
-    },
-    /// A header's name or value.
-    #[error("{of}: `{text}` cannot stand in a header")]
-    Header {
-        /// Where.
-        of: String,
-        /// What.
-        text: String,
-    },
-    /// A name that leads nowhere.
-    #[error("route `{route}` names {kind} `{name}`, which the table does not have")]
-    Missing {
-        /// The route.
-        route: String,
-        /// What kind of thing.
-        kind: &'static str,
-        /// Its name.
-        name: String,
-    },
-    /// A path that no request can match.
-    #[error("route `{route}` has the path `{path}`, which is not in its normal form")]
-    Path {
-        /// The route.
-        route: String,
-        /// The path.
-        path: String,
-    },
-}
-
 /// What survives from one snapshot to the next: counters, buckets, replicas' health.
 #[derive(Debug)]
 pub(crate) struct Registry {
     cores: usize,
+    identity: Arc<Identity>,
     limiters: HashMap<String, Arc<Limiter>>,
     gates: HashMap<String, Arc<Gate>>,
     stats: HashMap<String, Arc<RouteStats>>,
@@ -122,9 +90,10 @@ pub(crate) struct Registry {
 
 impl Registry {
     /// Nothing yet.
-    pub(crate) fn new(cores: usize) -> Self {
+    pub(crate) fn new(cores: usize, identity: Arc<Identity>) -> Self {
         Self {
             cores,
+            identity,
             limiters: HashMap::new(),
             gates: HashMap::new(),
             stats: HashMap::new(),
@@ -185,12 +154,18 @@ impl Registry {
         &mut self,
         service: &str,
         document: &plimsoll_bundle::endpoints::Endpoint,
+        peer: Option<&Peer>,
     ) -> Arc<Endpoint> {
         let known = self.endpoints.get(&document.id).and_then(Weak::upgrade);
-        let same = known.filter(|known| known.ports == document.ports && known.service == service);
+        // One that is spoken to in another way is another one: its connections are none of the first.
+        let same = known.filter(|known| {
+            known.ports == document.ports
+                && known.service == service
+                && known.peer.as_ref().map(|peer| &peer.name) == peer.map(|peer| &peer.name)
+        });
         let endpoint = same.unwrap_or_else(|| {
             let tally = self.samples.of(&document.id);
-            Arc::new(Endpoint::new(service, document, tally))
+            Arc::new(Endpoint::new(service, document, tally, peer.cloned()))
         });
         self.endpoints
             .insert(document.id.clone(), Arc::downgrade(&endpoint));
@@ -207,7 +182,8 @@ impl Registry {
         for service in table.services.keys() {
             self.gates.entry(service.clone()).or_default();
         }
-        let (listed, replicas) = self.list(endpoints);
+        let peers = self.peers(table)?;
+        let (listed, replicas) = self.list(endpoints, &peers);
         let shared = |of: &str, tls| compile_headers(of, &table.headers, &[], tls);
         let context = Context {
             table,
@@ -266,7 +242,30 @@ impl Registry {
         }
     }
 
-    fn list(&mut self, document: &Endpoints) -> (Vec<Listed>, BTreeMap<String, Vec<Replica>>) {
+    /// The services that are spoken to by mutual TLS.
+    fn peers(&self, table: &GatewayTable) -> Result<HashMap<String, Peer>, TableError> {
+        let named = table
+            .services
+            .iter()
+            .filter_map(|(service, spec)| Some((service, spec.mutual_tls.as_ref()?)));
+        let peer = |(service, name): (&String, &String)| {
+            let identity = Arc::clone(&self.identity);
+            match ServerName::try_from(name.clone()) {
+                Ok(name) => Ok((service.clone(), Peer { identity, name })),
+                Err(_) => Err(TableError::ServerName {
+                    service: service.clone(),
+                    name: name.clone(),
+                }),
+            }
+        };
+        named.map(peer).collect()
+    }
+
+    fn list(
+        &mut self,
+        document: &Endpoints,
+        peers: &HashMap<String, Peer>,
+    ) -> (Vec<Listed>, BTreeMap<String, Vec<Replica>>) {
         self.samples.follow(document);
         let mut listed = Vec::new();
         let mut by_service = BTreeMap::new();
@@ -277,7 +276,7 @@ impl Registry {
                 .collect();
             let mut replicas = Vec::with_capacity(endpoints.len());
             for spec in endpoints {
-                let endpoint = self.endpoint(service, spec);
+                let endpoint = self.endpoint(service, spec, peers.get(service));
                 match spec.traffic {
                     Traffic::Admitted => endpoint.end_drain(),
                     Traffic::Draining => endpoint.start_drain(),

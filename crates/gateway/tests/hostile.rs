@@ -1,5 +1,5 @@
-//! What public corpora of request smuggling list, case by case: refused, and never seen by a replica; or read in one way,
-//! and passed on in that way.
+//! What public corpora of request smuggling list, case by case: refused, and never seen by a replica; or read in one
+//! way, and passed on in that way.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on ends here")]
 

@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use plimsoll_bundle::canonical;
+use plimsoll_bundle::endpoints::Cohort;
 use plimsoll_bundle::local::{LocalBundle, ProgramSpec, ScaleSpec, ServiceSpec};
 use plimsoll_bundle::{Digest, canonical::CanonicalError};
-use plimsoll_deploy::{Desired, DesiredService, Observed, Release};
+use plimsoll_deploy::{Desired, DesiredService, Observed, Release, Strategy};
 use serde::Serialize;
 
 use crate::orders::edges;
-use crate::outcome::DeployRequest;
 use crate::release::Kept;
 
 /// All that makes a replica: two releases that agree on it share replicas.
@@ -26,18 +26,18 @@ struct Revision<'a> {
 /// the file: scaling makes no release, and a release undoes no scaling.
 pub(crate) fn desired(
     kept: &Kept,
-    request: &DeployRequest,
+    (strategy, seed): (&Strategy, bool),
     now: &Observed,
 ) -> Result<Desired, CanonicalError> {
     let bundle = &kept.bundle;
     let mut services = BTreeMap::new();
     for (name, program) in programs(bundle) {
-        let running = now.groups(name).iter().map(|group| group.wanted).sum();
+        let running = running(now, name);
         let wanted = DesiredService {
             revision: revision(&kept.release, bundle, program)?,
             replicas: replicas(program.scale, running),
             migrate: program.migrate.is_some(),
-            seed: request.seed && program.seed.is_some(),
+            seed: seed && program.seed.is_some(),
         };
         services.insert(name.to_owned(), wanted);
     }
@@ -53,8 +53,18 @@ pub(crate) fn desired(
         listen: listen_digest(bundle)?,
         table: canonical::digest(&bundle.gateway)?,
         services,
-        strategy: request.strategy.clone(),
+        strategy: strategy.clone(),
     })
+}
+
+/// Replicas that serve now: those of a change that is being shifted come on top of them, and do not count.
+fn running(now: &Observed, service: &str) -> u32 {
+    let cooled = now.cooled();
+    let stable = cooled
+        .groups(service)
+        .iter()
+        .filter(|group| group.cohort == Cohort::Stable);
+    stable.map(|group| group.wanted).sum()
 }
 
 /// The services that have replicas.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_bundle::canonical::CanonicalError;
 use plimsoll_bundle::local::HeaderError;
+use plimsoll_deploy::schema::SchemaGap;
 use plimsoll_deploy::{ExecuteError, Fault, PlanError, StepError};
 use plimsoll_gateway::authority::AuthorityError;
 use plimsoll_gateway::control::ControlError;
@@ -115,6 +116,19 @@ pub enum LocalError {
     /// Kept images cannot be looked through.
     #[error("the images cannot be looked through")]
     Layouts(#[source] OciError),
+    /// A migration took away what an earlier release needs.
+    #[error("{release} cannot come back: the schema of {service} has moved on")]
+    Schema {
+        /// The release.
+        release: String,
+        /// Whose schema.
+        service: String,
+        /// The newest kept release that still runs on it, if there is one.
+        instead: Option<String>,
+        /// How far it has moved.
+        #[source]
+        source: Box<SchemaGap>,
+    },
     /// What a service runs is not in its image.
     #[error("the image of {service} has no program `{program}`")]
     NoProgram {
@@ -170,7 +184,7 @@ impl LocalError {
         match self {
             Self::Refused(refusal) => refusal.fault,
             Self::Step(step) => step.fault,
-            Self::Plan(_) | Self::NoProgram { .. } => Fault::App,
+            Self::Plan(_) | Self::NoProgram { .. } | Self::Schema { .. } => Fault::App,
             Self::Image { source, .. } | Self::Images(source) => {
                 if source.is_images_fault() {
                     Fault::App
@@ -237,6 +251,12 @@ impl LocalError {
                 path.display()
             )),
             Self::Image { source, .. } => hint_of_image(source),
+            Self::Schema { instead, .. } => Some(match instead {
+                Some(release) => format!(
+                    "{release} still runs on it: plimsoll rollback {release}; otherwise the way is forward, by a new release"
+                ),
+                None => "the way is forward: a new release that knows this schema, or a backup from before".to_owned(),
+            }),
             Self::NoProgram { .. } => Some(
                 "name a program of the image in `run`: a full path, or a name that its PATH leads to".into(),
             ),

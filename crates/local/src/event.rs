@@ -1,5 +1,6 @@
 //! What happens while something is done: values, for whoever shows them.
 
+use plimsoll_deploy::judge::Verdict;
 use plimsoll_deploy::{Plan, Step};
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +57,21 @@ pub enum Event {
         index: usize,
         /// What happened.
         message: String,
+    },
+    /// A look at a canary that is held: about one a second.
+    Judged {
+        /// The canary's release.
+        release: String,
+        /// Its share of new requests, in permille.
+        share: u32,
+        /// Since it has this share, in milliseconds.
+        elapsed_ms: u64,
+        /// For how long it is held at least, in milliseconds.
+        hold_ms: u64,
+        /// How it stands; the last one of a step is what was decided.
+        verdict: Verdict,
+        /// The verdict in words.
+        text: String,
     },
     /// A step was taken back.
     StepUndone {

@@ -6,9 +6,9 @@ use plimsoll_bundle::Digest;
 use plimsoll_bundle::local::{LocalBundle, ServiceSpec};
 use plimsoll_image::oci::{Layout, Platform};
 use plimsoll_image::unpack::{Image, Limits, Rootfs, UnpackError};
-use plimsoll_stdx::lock::Lock;
 
 use crate::daemon::intent::Intent;
+use crate::lease::Lease;
 use crate::{EnvDir, LocalError, StateDir, release, unattended};
 
 /// Unpacks the image `digest` where it is not unpacked, or not as it should be. Takes as long as the image is large.
@@ -60,12 +60,12 @@ pub(crate) fn of(bundle: &LocalBundle) -> impl Iterator<Item = (&String, &Digest
 /// The caller holds the lock of `own`. While somebody changes another environment nothing is removed, because what that
 /// change is about to run is not written down yet.
 pub(crate) fn prune(state: &StateDir, own: &EnvDir) -> Result<(), LocalError> {
-    let mut locks: Vec<Lock> = Vec::new();
+    let mut leases: Vec<Lease> = Vec::new();
     let mut needed = BTreeSet::new();
     for env in state.environments()? {
         if env != *own {
             match env.lock_for_change() {
-                Ok(lock) => locks.push(lock),
+                Ok(lease) => leases.push(lease),
                 Err(LocalError::Busy(_)) => return Ok(()),
                 Err(error) => return Err(error),
             }

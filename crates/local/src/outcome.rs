@@ -1,10 +1,12 @@
 //! What a deploy is given and what it answers.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use plimsoll_bundle::local::LocalBundle;
-use plimsoll_deploy::{Fault, ReleaseId, Strategy};
+use plimsoll_deploy::judge::Rules;
+use plimsoll_deploy::{Fault, Release, ReleaseId, Strategy, Watch};
 use serde::{Deserialize, Serialize};
 
 use crate::secrets::SecretPlan;
@@ -20,6 +22,25 @@ pub struct DeployRequest {
     pub strategy: Strategy,
     /// Whether development data is written and its logins are shown.
     pub seed: bool,
+    /// What a canary is judged by; how many judgements there are is taken from the strategy.
+    pub judge: Rules,
+    /// Time for the whole change; one that takes longer is taken back. `None` bounds only each step.
+    pub within: Option<Duration>,
+    /// Somebody who looks on, and can have the change taken back.
+    pub watch: Option<Arc<dyn Watch>>,
+}
+
+/// A release that is kept: one that can be gone back to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeptRelease {
+    /// The release.
+    pub release: Release,
+    /// Whether it is the one in force.
+    pub in_force: bool,
+    /// Whether replicas of it are kept ready, so that the way back starts nothing.
+    pub warm: bool,
+    /// When it was made, in milliseconds since the Unix epoch.
+    pub made_ms: u64,
 }
 
 /// How a deploy ended.

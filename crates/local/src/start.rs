@@ -103,18 +103,19 @@ fn ensure_same_runtime(env: &EnvDir, daemon: &DaemonFile) -> Result<(), LocalErr
 }
 
 /// As [`supervisor`], but a daemon of another build of this tool gives way first, and what it runs goes on. For
-/// commands that change something; one that only follows must not undo an upgrade that happened since.
+/// commands that change something, and hold the lease `token`; one that only follows must not undo an upgrade that
+/// happened since.
 pub(crate) fn supervisor_of_this_build(
     env: &EnvDir,
     daemon: &DaemonFile,
-    cancel: &Cancel,
+    (cancel, token): (&Cancel, u64),
     sink: &mut Sink<'_>,
 ) -> Result<Client, LocalError> {
     ensure_same_runtime(env, daemon)?;
     if let Ok(client) = Client::connect(env, &daemon.tool_version, cancel) {
-        replace::unless_same(env, client, daemon)?;
+        replace::unless_same(env, client.holding(token), daemon)?;
     }
-    supervisor(env, daemon, cancel, sink)
+    Ok(supervisor(env, daemon, cancel, sink)?.holding(token))
 }
 
 fn attached(client: Client, started: bool, sink: &mut Sink<'_>) -> Client {

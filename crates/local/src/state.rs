@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use plimsoll_bundle::Digest;
 use plimsoll_stdx::fs::{at, create_dir_private, read_bounded, write_atomic};
-use plimsoll_stdx::lock::{Lock, LockError};
+use plimsoll_stdx::lock::LockError;
 
 use crate::LocalError;
+use crate::lease::Lease;
 
 /// The name of the state directory in a project.
 pub const NAME: &str = ".plimsoll";
@@ -207,8 +208,8 @@ impl EnvDir {
     }
 
     /// Taken by whoever changes the environment, for as long as the change lasts.
-    pub(crate) fn lock_for_change(&self) -> Result<Lock, LocalError> {
-        Lock::try_new(&self.root.join("change.lock")).map_err(|error| match error {
+    pub(crate) fn lock_for_change(&self) -> Result<Lease, LocalError> {
+        Lease::take(&self.root).map_err(|error| match error {
             LockError::Held(_) => LocalError::Busy(error),
             LockError::Fs(_) => LocalError::Lock(error),
         })

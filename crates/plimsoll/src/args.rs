@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use plimsoll_model::app::Strategy;
 use plimsoll_model::units::Bytes;
 
 use crate::help;
@@ -68,6 +69,15 @@ pub(crate) enum Command {
     /// Build and run the app on this machine, behind the gateway.
     #[command(after_help = help::UP)]
     Up(UpArgs),
+    /// Bring a new release into force while clients are served, and count what they noticed.
+    #[command(after_help = help::DEPLOY)]
+    Deploy(DeployArgs),
+    /// Bring an earlier release back: images, settings and secrets.
+    #[command(after_help = help::ROLLBACK)]
+    Rollback(RollbackArgs),
+    /// Releases that can be brought back, newest first.
+    #[command(after_help = help::RELEASES)]
+    Releases(EnvironmentArgs),
     /// Delete releases, images and artefacts that no kept release needs.
     #[command(after_help = help::CLEANUP)]
     Cleanup(CleanupArgs),
@@ -156,6 +166,53 @@ pub(crate) struct UpArgs {
     /// Return when every replica is ready; the app goes on.
     #[arg(long, short)]
     pub(crate) detach: bool,
+    /// The environment.
+    #[arg(long, value_name = "NAME", default_value = "development")]
+    pub(crate) env: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeployArgs {
+    /// Show what would be done, and do nothing.
+    #[arg(long)]
+    pub(crate) plan: bool,
+    /// How the new release takes over; the file's `[rollout]` when left out.
+    #[arg(long, value_enum, value_name = "STRATEGY")]
+    pub(crate) strategy: Option<StrategyChoice>,
+    /// The environment.
+    #[arg(long, value_name = "NAME", default_value = "development")]
+    pub(crate) env: String,
+}
+
+/// How a new release takes over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StrategyChoice {
+    /// One replica after the other.
+    Rolling,
+    /// A growing share of the requests, judged at each step.
+    Canary,
+    /// All at once, beside the old one, which stays warm for a while.
+    BlueGreen,
+    /// The old one stops, then the new one starts: with a gap.
+    Recreate,
+}
+
+impl StrategyChoice {
+    /// As the file calls it.
+    pub(crate) fn named(self) -> Strategy {
+        match self {
+            Self::Rolling => Strategy::Rolling,
+            Self::Canary => Strategy::Canary,
+            Self::BlueGreen => Strategy::BlueGreen,
+            Self::Recreate => Strategy::Recreate,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArgs {
+    /// The release, as `plimsoll releases` shows it; the one before the one in force when left out.
+    pub(crate) release: Option<String>,
     /// The environment.
     #[arg(long, value_name = "NAME", default_value = "development")]
     pub(crate) env: String,

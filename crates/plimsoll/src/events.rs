@@ -45,6 +45,7 @@ impl<'a> Show<'a> {
             Event::StepStarted { text, .. } => self.progress.begin(text),
             Event::StepDone { .. } => self.progress.done(""),
             Event::StepFailed { .. } => self.progress.fail(),
+            Event::Judged { text, .. } => self.progress.detail(text),
             Event::StepUndone { index } => {
                 self.progress
                     .say(&format!("  took back step {}", index + 1));

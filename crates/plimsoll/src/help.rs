@@ -18,6 +18,8 @@ help!(
     "plimsoll up --detach          the same, and return when every replica is ready",
     "plimsoll status               what runs, since when, with how much memory",
     "plimsoll logs -f backend      follow one service",
+    "plimsoll deploy               bring a new release into force, and count what clients noticed",
+    "plimsoll rollback             back to the release before",
     "plimsoll down                 stop everything, keep the data"
 );
 help!(
@@ -48,6 +50,22 @@ help!(
     "plimsoll up --detach          return when ready, with one line of JSON: URLs, logins, release",
     "plimsoll up --env staging     with the overlay [env.staging]",
     "PLIMSOLL_RUNTIME=runc plimsoll up   replicas are contained by an OCI runtime (runc, crun, youki), as root"
+);
+help!(
+    DEPLOY,
+    "plimsoll deploy               the new release takes over as [rollout] says; the last line counts failures",
+    "plimsoll deploy --plan        what would be done, step by step",
+    "plimsoll deploy --strategy canary --env production"
+);
+help!(
+    ROLLBACK,
+    "plimsoll rollback             back to the release before, its settings and secrets too",
+    "plimsoll rollback r1f00c0ffee42   to any release that `plimsoll releases` shows"
+);
+help!(
+    RELEASES,
+    "plimsoll releases             newest first; the one in force is marked",
+    "plimsoll releases --format json"
 );
 help!(
     CLEANUP,

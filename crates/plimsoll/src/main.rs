@@ -9,12 +9,14 @@ mod args;
 mod artefacts;
 mod change;
 mod commands;
+mod counted;
 mod events;
 mod exit;
 mod help;
 mod images;
 mod interrupt;
 mod printer;
+mod prober;
 mod progress;
 mod project;
 mod prompt;
@@ -67,6 +69,9 @@ fn run(context: &Context, command: &Command) -> exit::Result<ExitStatus> {
         Command::Build(args) => commands::build::run(context, args),
         Command::Image(command) => commands::image::run(context, command),
         Command::Up(args) => commands::up::run(context, args),
+        Command::Deploy(args) => commands::deploy::run(context, args),
+        Command::Rollback(args) => commands::rollback::run(context, args),
+        Command::Releases(args) => commands::releases::run(context, args),
         Command::Cleanup(args) => commands::cleanup::run(context, args),
         Command::Audit(args) => commands::audit::run(context, args),
         Command::Down(args) => commands::down::run(context, args),

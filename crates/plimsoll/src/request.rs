@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 
 use anyhow::anyhow;
 use plimsoll_deploy::Strategy;
+use plimsoll_deploy::judge::Rules;
+use plimsoll_deploy::strategy::CanaryStep;
 use plimsoll_image::layer::Compression;
 use plimsoll_local::{Alphabet, Cancel, DeployRequest, Local, Secret, SecretPlan};
 use plimsoll_model::App;
-use plimsoll_model::app::{self, Generate};
+use plimsoll_model::app::{self, Generate, Rollout};
+use plimsoll_model::units::{Bound, Dimension, Quantity};
 use plimsoll_render::local::Source;
 
 use crate::artefacts::{self, Places};
@@ -42,6 +45,9 @@ pub(crate) fn prepare(
         secrets: secrets(app),
         strategy,
         seed: app.environment == "development",
+        judge: rules(&app.rollout.judge),
+        within: Some(app.rollout.within.as_duration()),
+        watch: None,
     };
     ask(local, &request)?;
     Ok(request)
@@ -93,13 +99,29 @@ pub(crate) fn plan(name: &str, secret: &app::Secret) -> SecretPlan {
     }
 }
 
-/// Canary and blue-green come with safe change; until then they are carried out as the rolling change that is the
-/// closest to them, and `up` in development has nobody to protect.
+/// What a canary does in a file that names no steps: a twentieth, a quarter, half.
+const STEPS: [(u32, u64); 3] = [(50, 60_000), (250, 60_000), (500, 60_000)];
+/// How long the new release is judged after a blue-green switch: long enough for a crash at the first requests.
+const BLUE_GREEN_JUDGE_MS: u64 = 10_000;
+
+/// How the file says that a new release takes over. In development nobody has to be protected from it: what is judged
+/// elsewhere is rolled out there, unless somebody asks for it.
 pub(crate) fn strategy(app: &App) -> Strategy {
-    match app.rollout.strategy {
+    let wish = match app.rollout.strategy {
+        app::Strategy::Canary | app::Strategy::BlueGreen if app.environment == "development" => {
+            app::Strategy::Rolling
+        }
+        wish => wish,
+    };
+    strategy_of(wish, &app.rollout)
+}
+
+/// The strategy `wish` with the figures of the file.
+pub(crate) fn strategy_of(wish: app::Strategy, rollout: &Rollout) -> Strategy {
+    match wish {
         app::Strategy::Recreate => Strategy::Recreate,
-        app::Strategy::Rolling | app::Strategy::Canary | app::Strategy::BlueGreen => {
-            let (surge, unavailable) = (app.rollout.surge, app.rollout.unavailable);
+        app::Strategy::Rolling => {
+            let (surge, unavailable) = (rollout.surge, rollout.unavailable);
             let surge = if surge == 0 && unavailable == 0 {
                 1
             } else {
@@ -107,6 +129,47 @@ pub(crate) fn strategy(app: &App) -> Strategy {
             };
             Strategy::Rolling { surge, unavailable }
         }
+        app::Strategy::Canary => {
+            let step = |(share, hold_ms)| CanaryStep { share, hold_ms };
+            let named = rollout.steps.iter();
+            // A thousandth of a percent is finer than requests can be shared.
+            let mut steps: Vec<CanaryStep> = named
+                .map(|named| step(((named.weight.0 / 100).max(1), named.hold.0)))
+                .collect();
+            if steps.is_empty() {
+                steps = STEPS.into_iter().map(step).collect();
+            }
+            Strategy::Canary { steps }
+        }
+        app::Strategy::BlueGreen => Strategy::BlueGreen {
+            keep_warm_ms: rollout.keep_warm.0,
+            judge_ms: BLUE_GREEN_JUDGE_MS,
+        },
+    }
+}
+
+/// What the file says about judging.
+fn rules(judge: &app::Judge) -> Rules {
+    Rules {
+        samples: judge.samples,
+        errors_ppm: judge.errors.as_ref().and_then(ppm),
+        p95_us: judge.p95.as_ref().and_then(microseconds),
+        ..Rules::default()
+    }
+}
+
+/// A share in parts per million.
+fn ppm(bound: &Bound) -> Option<u32> {
+    match bound.value(Dimension::Share).ok()? {
+        Quantity::Share(share) => Some(share.0.saturating_mul(10)),
+        _ => None,
+    }
+}
+
+fn microseconds(bound: &Bound) -> Option<u64> {
+    match bound.value(Dimension::Time).ok()? {
+        Quantity::Time(time) => Some(time.0.saturating_mul(1000)),
+        _ => None,
     }
 }
 

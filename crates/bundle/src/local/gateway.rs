@@ -255,6 +255,10 @@ pub struct GatewayService {
     /// they are.
     #[serde(default, skip_serializing_if = "Sticky::is_none")]
     pub sticky: Sticky,
+    /// The name in the certificate of its replicas, where they are spoken to by mutual TLS: on TCP addresses, which may
+    /// have a network between. The gateway's own certificate lies beside the table. Left out where they are not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mutual_tls: Option<String>,
 }
 
 /// What keeps one client on one side of a change of releases.

@@ -11,7 +11,8 @@ pub(super) const PER_SLICE: u64 = 3;
 /// How much more of its requests a canary has to fail, absolutely: half a percent. Less is not seen in the time of a
 /// canary, and does not matter enough to undo a change.
 const LEAST_FAILURES: f64 = 0.005;
-/// How much longer its 99th percentile has to be: buckets are 3 % wide, and a tenth more is what a neighbour's load does.
+/// How much longer its 99th percentile has to be: buckets are 3 % wide, and a tenth more is what a neighbour's load
+/// does.
 const LEAST_FACTOR: f64 = 1.3;
 /// And by how much at least, in microseconds: below, no client notices.
 const LEAST_DELAY_US: u64 = 1000;
@@ -103,9 +104,9 @@ fn control_of_failures(
     })
 }
 
-/// Slow requests beside a cohort: those above the 99th percentile of both together, which treats both alike. Of a block
-/// of time each, long enough to have slow ones and short enough that what was slow for all, while caches were cold, does
-/// not hide what is slow for one.
+/// Slow requests beside a cohort: those above the 99th percentile of both together, which treats both alike. Of a
+/// block of time each, long enough to have slow ones and short enough that what was slow for all, while caches were
+/// cold, does not hide what is slow for one.
 pub(super) fn slow_ones(series: &Series, service: &str, cohort: Cohort) -> Option<Control> {
     let canary = series.total(service, Cohort::Canary);
     let control = series.total(service, cohort);
@@ -262,8 +263,8 @@ impl Limit {
     }
 }
 
-/// The logarithm of a bound on the probability that a canary that is no worse has so many of the events, over slices of
-/// (its events, the control's) and (its requests, the control's), of which at most so many events count each.
+/// The logarithm of a bound on the probability that a canary that is no worse has so many of the events, over slices
+/// of (its events, the control's) and (its requests, the control's), of which at most so many events count each.
 fn excess(slices: impl Iterator<Item = ((u64, u64), (u64, u64))>, most: u64) -> f64 {
     let (mut all, mut ours, mut expected) = (0.0, 0.0, 0.0);
     for ((mine, other), (requests, others)) in slices {

@@ -1,23 +1,24 @@
 //! Whether a canary is worse than what it replaces: a pure judgement over what the gateway counted.
 //!
 //! The canary is compared with the stable replicas and with the fresh ones: replicas of the stable release that were
-//! started together with it. Only who is worse than both is worse: being slow beside the stable ones alone is what cold
-//! caches look like. Two things are compared, failed requests and the 99th percentile of latency; bounds of the file
-//! are judged besides, absolutely.
+//! started together with it. Only who is worse than both is worse: being slow beside the stable ones alone is what
+//! cold caches look like. Two things are compared, failed requests and the 99th percentile of latency; bounds of the
+//! file are judged besides, absolutely.
 //!
 //! **The test.** Requests of one second share their luck, so nothing is compared across time: each slice of time is a
 //! stratum of its own ([`compare`]). Given how many requests failed in a slice, a canary that is no worse has each of
 //! them with the probability of its part of the requests; whatever hits all replicas at once falls out. The excess of
 //! the canary over all slices has at most the probability of Chernoff's bound, which needs no normal distribution and
 //! holds for three requests as for three million. A slow request is one above the 99th percentile of both cohorts
-//! together, in blocks of some hundred requests, and is counted in the same way. A slice, or block, counts for at most [`compare::PER_SLICE`] events: a replica that
-//! stood still for two seconds is no regression.
+//! together, in blocks of some hundred requests, and is counted in the same way. A slice, or block, counts for at
+//! most [`compare::PER_SLICE`] events: a replica that stood still for two seconds is no regression.
 //!
 //! **How often it is wrong.** [`FALSE_ALARMS`] bounds the probability that a change to an equal release is undone by
-//! comparisons: it is spent in equal parts on every look ([`LOOKS`] at most, each after 1.4 times as many slices as the
-//! one before), both things compared, every service, and every judgement of the change. That both controls have to agree
-//! is not counted, and makes it rarer. At a share of all requests there is nothing beside the canary: failed requests are
-//! compared with those of the release before, as far back as the gateway knows, and latency only with the file's bound.
+//! comparisons: it is spent in equal parts on every look ([`LOOKS`] at most, each after 1.4 times as many slices as
+//! the one before), both things compared, every service, and every judgement of the change. That both controls have
+//! to agree is not counted, and makes it rarer. At a share of all requests there is nothing beside the canary: failed
+//! requests are compared with those of the release before, as far back as the gateway knows, and latency only with
+//! the file's bound.
 
 mod compare;
 mod report;

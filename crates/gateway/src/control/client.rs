@@ -204,6 +204,12 @@ impl Client {
         self.done(&Request::Shutdown, ANSWER).await
     }
 
+    /// Tells the gateway that another one serves its sockets: it accepts nothing more, finishes what it has, lets idle
+    /// connections bring one last request, closes sockets with jitter, and ends. It answers before it does.
+    pub(crate) async fn succeed(&mut self) -> Result<(), ControlError> {
+        self.done(&Request::Succeed, ANSWER).await
+    }
+
     async fn done(&mut self, request: &Request, budget: Duration) -> Result<(), ControlError> {
         match self.call(request, budget).await? {
             Reply::Done => Ok(()),

@@ -124,6 +124,10 @@ async fn handle(hub: &Arc<Hub>, epoch: u64, request: Request) -> Reply {
             let (samples, more) = hub.samples(&after).await;
             Ok(Reply::Samples { samples, more })
         }
+        Request::Succeed => {
+            hub.succeed();
+            Ok(Reply::Done)
+        }
         Request::Shutdown => {
             hub.ending.notify_one();
             Ok(Reply::Done)

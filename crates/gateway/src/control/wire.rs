@@ -78,6 +78,8 @@ pub(crate) enum Request {
         after: String,
     },
     Shutdown,
+    /// Another gateway serves the same sockets from now on.
+    Succeed,
 }
 
 /// What the gateway answers.

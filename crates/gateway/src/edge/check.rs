@@ -1,8 +1,8 @@
 //! What a request must be before anything is decided on it.
 //!
-//! hyper parses; this refuses what hyper lets through and two programs could read in two ways. One message rule
-//! cannot be checked on the head alone: where a request has both lengths, hyper keeps the chunked one, removes the other
-//! and closes the connection afterwards; [`super::lengths`] has seen the bytes.
+//! hyper parses; this refuses what hyper lets through and two programs could read in two ways. One message rule cannot
+//! be checked on the head alone: where a request has both lengths, hyper keeps the chunked one, removes the other and
+//! closes the connection afterwards; [`super::lengths`] has seen the bytes.
 
 use http::request::Parts;
 use http::uri::Authority;
@@ -105,15 +105,7 @@ impl Reject {
 
 /// Checks a request's head; `two_lengths` is what its bytes said of it. Pure.
 pub(crate) fn check_request(parts: &Parts, two_lengths: bool) -> Result<(), Reject> {
-    check_framing(&parts.headers, parts.version)?;
-    if parts.headers.contains_key(header::TRANSFER_ENCODING) {
-        if two_lengths {
-            return Err(Reject::TwoLengths);
-        }
-        if matches!(parts.method, Method::GET | Method::HEAD) {
-            return Err(Reject::CodedGet);
-        }
-    }
+    check_framing(parts, two_lengths)?;
     check_target(parts)?;
     check_host(parts)
 }
@@ -147,9 +139,10 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-fn check_framing(headers: &HeaderMap, version: Version) -> Result<(), Reject> {
+fn check_framing(parts: &Parts, two_lengths: bool) -> Result<(), Reject> {
+    let headers = &parts.headers;
     let coded = headers.contains_key(header::TRANSFER_ENCODING);
-    if version == Version::HTTP_2 {
+    if parts.version == Version::HTTP_2 {
         let connection_class = coded
             || headers.contains_key(header::CONNECTION)
             || headers.contains_key(header::UPGRADE)
@@ -166,8 +159,11 @@ fn check_framing(headers: &HeaderMap, version: Version) -> Result<(), Reject> {
         if !exact || codings.next().is_some() {
             return Err(Reject::TransferCoding);
         }
-        if headers.contains_key(header::CONTENT_LENGTH) {
+        if two_lengths || headers.contains_key(header::CONTENT_LENGTH) {
             return Err(Reject::TwoLengths);
+        }
+        if matches!(parts.method, Method::GET | Method::HEAD) {
+            return Err(Reject::CodedGet);
         }
     }
     match headers.get_all(header::CONTENT_LENGTH).iter().count() {

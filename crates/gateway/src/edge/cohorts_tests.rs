@@ -17,7 +17,7 @@ pub(crate) fn replica_of(release: usize, cohort: Cohort, weight: u32) -> Replica
         traffic: Traffic::Admitted,
         cohort,
     };
-    let endpoint = Arc::new(Endpoint::new("s", &document, Arc::new(Tally::new(1))));
+    let endpoint = Arc::new(Endpoint::new("s", &document, Arc::new(Tally::new(1)), None));
     endpoint.mark_ready();
     Replica {
         weight,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::check::Reject;
 use super::pool::Pools;
@@ -110,6 +110,8 @@ pub(crate) enum Command {
         requests: Duration,
         /// For sockets.
         sockets: Duration,
+        /// How long idle connections may still bring a request.
+        linger: Duration,
         /// Answered at the end.
         done: oneshot::Sender<()>,
     },
@@ -131,6 +133,8 @@ pub(crate) struct Core {
     links: RefCell<Vec<(Address, Rc<Link>)>>,
     next_connection: Cell<u64>,
     draining: Cell<bool>,
+    /// Ends the loops that accept.
+    pub(crate) leaving: Notify,
 }
 
 impl Core {
@@ -156,6 +160,7 @@ impl Core {
             links: RefCell::default(),
             next_connection: Cell::new(0),
             draining: Cell::new(false),
+            leaving: Notify::new(),
         })
     }
 
@@ -191,9 +196,6 @@ impl Core {
         self.watches.borrow_mut().insert(id, Arc::clone(&watch));
         let accepted = &self.shared.gauges[self.id].accepted;
         accepted.store(accepted.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        if self.draining.get() {
-            watch.tell(Tell::Close);
-        }
         (id, watch)
     }
 
@@ -252,9 +254,10 @@ impl Core {
                 Command::Drain {
                     requests,
                     sockets,
+                    linger,
                     done,
                 } => {
-                    self.drain(requests, sockets).await;
+                    self.drain(requests, sockets, linger).await;
                     let _ = done.send(());
                     return;
                 }
@@ -262,11 +265,10 @@ impl Core {
         }
     }
 
-    async fn drain(&self, requests: Duration, sockets: Duration) {
+    async fn drain(&self, requests: Duration, sockets: Duration, linger: Duration) {
         self.draining.set(true);
-        for watch in self.watches.borrow().values() {
-            watch.tell(Tell::Close);
-        }
+        self.leaving.notify_waiters();
+        self.close_connections(!linger.is_zero());
         self.sockets.close(None, sockets, &self.random);
         let start = Instant::now();
         let mut interval = tokio::time::interval(TICK / 4);
@@ -278,11 +280,24 @@ impl Core {
             } else {
                 requests
             };
+            if start.elapsed() >= linger {
+                self.close_connections(false);
+            }
             let idle = self.watches.borrow().is_empty() && !sockets_open;
             if idle || start.elapsed() >= budget {
                 break;
             }
         }
         self.log.flush();
+    }
+
+    /// Tells connections to close after what they have in flight, but, where `but_idle`, those that may bring another
+    /// request in this moment: its answer says that the connection ends.
+    fn close_connections(&self, but_idle: bool) {
+        for watch in self.watches.borrow().values() {
+            if !(but_idle && watch.may_be_sending()) {
+                watch.tell(Tell::Close);
+            }
+        }
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::tally::Tally;
 use crate::control::Health;
+use crate::identity::Peer;
 
 /// A replica. It lives as long as a snapshot or a request names it.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(crate) struct Endpoint {
     pub(crate) ports: BTreeMap<String, Address>,
     /// Wakes its prober before the next turn.
     pub(crate) probe_now: Notify,
+    /// How both prove who they are, where they do.
+    pub(crate) peer: Option<Peer>,
     /// What it did with its requests.
     pub(crate) tally: Arc<Tally>,
     /// Requests that it failed.
@@ -46,7 +49,12 @@ static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
 
 impl Endpoint {
     /// A replica that no probe has seen yet.
-    pub(crate) fn new(service: &str, document: &endpoints::Endpoint, tally: Arc<Tally>) -> Self {
+    pub(crate) fn new(
+        service: &str,
+        document: &endpoints::Endpoint,
+        tally: Arc<Tally>,
+        peer: Option<Peer>,
+    ) -> Self {
         Self {
             key: NEXT_KEY.fetch_add(1, Ordering::Relaxed),
             service: service.to_owned(),
@@ -55,6 +63,7 @@ impl Endpoint {
             ports: document.ports.clone(),
             probe_now: Notify::new(),
             tally,
+            peer,
             failures: AtomicU64::new(0),
             turn: AtomicU64::new(0),
             in_flight: AtomicU32::new(0),

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Method, Response, Uri, Version, header};
+use http::{HeaderValue, Method, Response, StatusCode, Uri, Version, header};
 use http_body::{Body, Frame, SizeHint};
 
 use super::body::EdgeBody;
@@ -122,6 +122,13 @@ impl Exchange {
                 .filter(|_| parts.status.is_success());
             if let Some(cache) = cache {
                 parts.headers.insert(header::CACHE_CONTROL, cache.clone());
+            }
+        }
+        if self.core.is_draining() && parts.status != StatusCode::SWITCHING_PROTOCOLS {
+            // The next request belongs on another connection; HTTP/2 says so in its own way.
+            if self.version != Version::HTTP_2 {
+                let close = HeaderValue::from_static("close");
+                parts.headers.insert(header::CONNECTION, close);
             }
         }
         let exchange = self;

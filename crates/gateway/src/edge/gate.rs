@@ -64,8 +64,8 @@ fn millis(duration: Duration) -> u64 {
 }
 
 impl Gate {
-    /// Holds requests from now on, each for at most `wait`, at most `held` at once, until [`Gate::open`] or for `lasts`.
-    /// A second call replaces the bounds of the first.
+    /// Holds requests from now on, each for at most `wait`, at most `held` at once, until [`Gate::open`] or for
+    /// `lasts`. A second call replaces the bounds of the first.
     pub(crate) fn close(&self, wait: Duration, held: u32, lasts: Duration) {
         let wait = millis(wait.min(MAX_PAUSE));
         self.wait_ms.store(wait, Ordering::Relaxed);

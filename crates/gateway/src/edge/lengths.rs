@@ -1,9 +1,9 @@
 //! Whether a head of HTTP/1 has both lengths, `content-length` and `transfer-encoding`.
 //!
-//! The parser takes the second and removes the first, as it may (RFC 9112 section 6.3), so that afterwards nobody can see
-//! that there were two. No legitimate client sends both, so we look at the bytes as they come. What is not seen here (a
-//! head that begins in the middle of a read, behind another request) is still read in one way only, and its connection
-//! ends.
+//! The parser takes the second and removes the first, as it may (RFC 9112 section 6.3), so that afterwards nobody can
+//! see that there were two. No legitimate client sends both, so we look at the bytes as they come. What is not seen
+//! here (a head that begins in the middle of a read, behind another request) is still read in one way only, and its
+//! connection ends.
 
 const LENGTH: &[u8] = b"content-length:";
 const CODING: &[u8] = b"transfer-encoding:";

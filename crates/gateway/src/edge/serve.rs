@@ -42,8 +42,8 @@ const MAX_STREAMS: u32 = 128;
 /// What a client may send on one stream, and on one connection, before we have read it.
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
-/// Streams that a client opened and reset before we saw them (rapid reset, CVE-2023-44487): beyond, the connection ends.
-/// Those that we did see are counted by its [`Watch`].
+/// Streams that a client opened and reset before we saw them (rapid reset, CVE-2023-44487): beyond, the connection
+/// ends. Those that we did see are counted by its [`Watch`].
 const MAX_RESETS: usize = 20;
 /// Streams that we reset because of what the client sent on them: one full set, then the connection ends.
 const MAX_FAULTS: usize = 128;
@@ -60,12 +60,15 @@ const MAX_SEND_BUFFER: usize = 64 * 1024;
 
 /// Accepts connections until this core says farewell.
 pub(crate) async fn accept(core: Rc<Core>, listener: TcpListener, tls: Option<Arc<Certificates>>) {
-    loop {
-        match listener.accept().await {
+    while !core.is_draining() {
+        let accepted = tokio::select! {
+            biased;
+            // What waits in the queue is for whoever else has this socket, and no farewell is for it.
+            () = core.leaving.notified() => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
             Ok((stream, peer)) => {
-                if core.is_draining() {
-                    return;
-                }
                 let open = &core.shared.gauges[core.id].connections;
                 if open.load(Ordering::Relaxed) < MAX_CONNECTIONS {
                     let serving = serve(Rc::clone(&core), stream, peer, tls.clone());
@@ -160,6 +163,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let watch = Arc::clone(&client.watch);
+    watch.speaks_http2();
     let io = TokioIo::new(Watched::new(stream, Arc::clone(&watch)));
     let answering = answering(core, client);
     let connection = http2::Builder::new(Local)

@@ -1,7 +1,7 @@
 //! A rate limit that all gateways of an environment share: the buckets of [`super::limit`], in a Redis.
 //!
-//! The gateway's own bucket is asked first. Whoever is over it here is over it everywhere, so that a flood stays here and
-//! does not become one on Redis; and where Redis does not answer in time, its word is all there is.
+//! The gateway's own bucket is asked first. Whoever is over it here is over it everywhere, so that a flood stays here
+//! and does not become one on Redis; and where Redis does not answer in time, its word is all there is.
 
 use std::net::IpAddr;
 use std::rc::Rc;

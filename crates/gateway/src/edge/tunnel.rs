@@ -116,7 +116,8 @@ async fn reach(
         let in_flight = endpoint.begin();
         let address = endpoint.ports.get(&service.port).ok_or_else(bad_gateway)?;
         let start = core.timers.now();
-        let dialled = core.timers.within(CONNECT, || start, dial(address)).await;
+        let dialling = dial(address, endpoint.peer.as_ref());
+        let dialled = core.timers.within(CONNECT, || start, dialling).await;
         match dialled.unwrap_or_else(|Elapsed| Err(io::ErrorKind::TimedOut.into())) {
             Ok(stream) => return Ok((in_flight, stream)),
             Err(error) => {

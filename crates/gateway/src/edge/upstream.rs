@@ -76,7 +76,8 @@ async fn connect(core: &Rc<Core>, endpoint: &Endpoint, port: &str) -> io::Result
     let address = endpoint.ports.get(port);
     let address = address.ok_or_else(|| io::Error::other("the replica has no such port"))?;
     let start = core.timers.now();
-    let opened = core.timers.within(CONNECT, || start, dial(address)).await;
+    let dialling = dial(address, endpoint.peer.as_ref());
+    let opened = core.timers.within(CONNECT, || start, dialling).await;
     let stream = opened.unwrap_or_else(|Elapsed| Err(io::ErrorKind::TimedOut.into()))?;
     let handshake = builder().handshake(TokioIo::new(stream)).await;
     let (sender, connection) = handshake.map_err(io::Error::other)?;

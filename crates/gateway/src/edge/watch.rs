@@ -48,6 +48,8 @@ pub(crate) struct Watch {
     in_head: AtomicBool,
     /// Whether a request's body is waited for.
     in_body: AtomicBool,
+    /// Whether the client is told by the protocol which requests were not begun.
+    http2: AtomicBool,
     /// Whether the last head had two lengths.
     two_lengths: AtomicBool,
     /// Tick at which the present phase began.
@@ -86,6 +88,16 @@ impl Watch {
         self.busy.fetch_sub(1, Ordering::Relaxed);
         self.since
             .store(self.now.load(Ordering::Relaxed), Ordering::Relaxed);
+    }
+
+    /// The connection speaks HTTP/2.
+    pub(crate) fn speaks_http2(&self) {
+        self.http2.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the client may be sending a request now that a close would break, without a word of whether it arrived.
+    pub(crate) fn may_be_sending(&self) -> bool {
+        self.is_idle() && !self.http2.load(Ordering::Relaxed)
     }
 
     /// The client reset a stream whose request we had begun to serve. Too many end the connection: it is an attack that

@@ -1,5 +1,6 @@
 //! Farewells: to one replica, and of the gateway itself.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use plimsoll_bundle::local::DrainSpec;
@@ -20,7 +21,17 @@ const NO_BUDGET: DrainSpec = DrainSpec {
     grace_ms: 0,
 };
 
+/// How long an idle connection may still bring a request when a successor serves: what is under way on it arrives, and
+/// clients that are busy go over with their next request.
+const LINGER: Duration = Duration::from_secs(1);
+
 impl Hub {
+    /// Ends this gateway, because another one serves the same sockets.
+    pub(crate) fn succeed(&self) {
+        self.succeeded.store(true, Ordering::Relaxed);
+        self.ending.notify_one();
+    }
+
     /// Says farewell to one replica; see [`crate::control::Client::drain`].
     pub(crate) async fn drain(&self, id: &str) -> Result<Drained, Refused> {
         let snapshot = self.current();
@@ -72,8 +83,7 @@ impl Hub {
 
     /// Says farewell to all clients and waits for the cores, for the longest budgets of the table.
     pub(crate) async fn drain_all(&self) {
-        self.draining
-            .store(true, std::sync::atomic::Ordering::Relaxed);
+        self.draining.store(true, Ordering::Relaxed);
         let (requests, sockets) = {
             let state = self.state.lock().await;
             let services = state
@@ -91,7 +101,13 @@ impl Hub {
         let mut waiting = Vec::new();
         for core in self.cores() {
             let (done, drained) = oneshot::channel();
+            let linger = if self.succeeded.load(Ordering::Relaxed) {
+                LINGER
+            } else {
+                Duration::ZERO
+            };
             let command = Command::Drain {
+                linger,
                 requests: Duration::from_millis(requests),
                 sockets: Duration::from_millis(sockets),
                 done,

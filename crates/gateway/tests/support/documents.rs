@@ -112,6 +112,7 @@ fn services(routes: &[RouteSpec]) -> BTreeMap<String, GatewayService> {
                 readiness,
                 drain,
                 sticky,
+                mutual_tls: None,
             },
         )
     };

@@ -10,10 +10,10 @@ use plimsoll_bundle::Digest;
 use plimsoll_deploy::{Executor, ReleaseId};
 use plimsoll_image::oci::Layout;
 use plimsoll_stdx::fs::at;
-use plimsoll_stdx::lock::Lock;
 use serde::Serialize;
 
 use crate::daemon::intent::Intent;
+use crate::lease::Lease;
 use crate::{EnvDir, LocalError, StateDir, images, release};
 use choice::{Aged, choose};
 
@@ -117,7 +117,7 @@ fn elsewhere(state: &StateDir, own: &EnvDir) -> Result<BTreeSet<Digest>, LocalEr
     Ok(needs)
 }
 
-fn lock_all(state: &StateDir) -> Result<Vec<Lock>, LocalError> {
+fn lock_all(state: &StateDir) -> Result<Vec<Lease>, LocalError> {
     let environments = state.environments()?;
     environments.iter().map(EnvDir::lock_for_change).collect()
 }

@@ -48,6 +48,7 @@ pub(crate) struct Client {
     stream: UnixStream,
     welcome: Welcome,
     cancel: Cancel,
+    token: u64,
 }
 
 impl Client {
@@ -76,7 +77,19 @@ impl Client {
             stream,
             welcome,
             cancel: cancel.clone(),
+            token: 0,
         })
+    }
+
+    /// Speaks for the holder of this lease from now on.
+    #[must_use]
+    pub(crate) fn holding(self, token: u64) -> Self {
+        Self { token, ..self }
+    }
+
+    /// Whether the caller wants to stop.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
     }
 
     /// What the daemon said of itself.
@@ -95,6 +108,7 @@ impl Client {
     ) -> Result<Answer, LocalError> {
         let request = Request {
             epoch: self.welcome.epoch,
+            token: self.token,
             verb,
         };
         frame::write(&mut self.stream, &request).map_err(LocalError::Lost)?;

@@ -1,5 +1,6 @@
 //! The daemon's side of the control socket.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +13,9 @@ use tokio::time::timeout;
 
 use super::wire::{Answer, Hello, PROTO, Reply, Request, Verb, Welcome};
 use crate::LocalError;
+use crate::daemon::intent::Wanted;
 use crate::daemon::world::World;
-use crate::daemon::{edge, follow, jobs, report, shutdown, steps};
+use crate::daemon::{canaries, edge, follow, jobs, report, shift, shutdown, steps};
 use crate::error::Refusal;
 use crate::event::Event;
 
@@ -88,7 +90,7 @@ async fn answer(
     match request.verb {
         Verb::Follow => follow::events(world, stream).await,
         Verb::Logs { filter, follow } => follow::logs(world, stream, &filter, follow).await,
-        verb => carry_out(world, stream, verb).await,
+        verb => carry_out(world, stream, (request.token, verb)).await,
     }
 }
 
@@ -97,11 +99,11 @@ async fn answer(
 async fn carry_out(
     world: &Arc<World>,
     stream: &mut UnixStream,
-    verb: Verb,
+    (token, verb): (u64, Verb),
 ) -> Result<(), FrameError> {
     let mut events = world.events.subscribe();
     let tell = verb.is_mutation();
-    let mut work = tokio::spawn(dispatch(Arc::clone(world), verb));
+    let mut work = tokio::spawn(dispatch(Arc::clone(world), token, verb));
     let ended = loop {
         tokio::select! {
             ended = &mut work => break ended,
@@ -144,11 +146,13 @@ pub(crate) async fn send(stream: &mut UnixStream, reply: &Reply) -> Result<(), F
     }
 }
 
-async fn dispatch(world: Arc<World>, verb: Verb) -> Result<Answer, LocalError> {
+async fn dispatch(world: Arc<World>, token: u64, verb: Verb) -> Result<Answer, LocalError> {
     if !verb.is_mutation() {
         return look(&world, verb).await;
     }
     let _one = world.change.lock().await;
+    // Not before it is its turn: a newer lease may have come while this waited.
+    world.fence(token)?;
     match verb {
         Verb::Resource { name, release } => {
             steps::resource(&world, &name, release.as_ref()).await?;
@@ -165,17 +169,55 @@ async fn dispatch(world: Arc<World>, verb: Verb) -> Result<Answer, LocalError> {
             service,
             revision,
             release,
-            to,
+            cohort,
+            to: replicas,
         } => {
-            steps::scale(&world, &service, (&revision, &release), to).await?;
+            let group = Wanted {
+                revision,
+                release,
+                cohort,
+                replicas,
+                ids: BTreeSet::new(),
+            };
+            steps::scale(&world, &service, &group).await?;
         }
         Verb::Route { release } => edge::route(&world, release.as_ref()).await?,
-        Verb::Commit { release } => steps::commit(&world, release)?,
         Verb::Shutdown => shutdown::run(&world).await?,
         Verb::HandOver => world.over.notify_one(),
-        Verb::Status | Verb::Observe | Verb::Follow | Verb::Logs { .. } => {}
+        shifting => move_requests(&world, shifting).await?,
     }
     Ok(Answer::Nothing)
+}
+
+async fn move_requests(world: &Arc<World>, verb: Verb) -> Result<(), LocalError> {
+    match verb {
+        Verb::Shift {
+            release,
+            share,
+            table,
+        } => shift::shift(world, (&release, share), table.as_ref()).await,
+        Verb::Promote {
+            release,
+            services,
+            from,
+            to,
+        } => shift::promote(world, (&release, &services), (from, to)).await,
+        Verb::Cool => shift::cool(world).await,
+        Verb::Commit { release, warm_ms } => shift::commit(world, release, warm_ms),
+        Verb::Fence
+        | Verb::Status
+        | Verb::Observe
+        | Verb::Samples
+        | Verb::Follow
+        | Verb::Logs { .. }
+        | Verb::Resource { .. }
+        | Verb::Listen { .. }
+        | Verb::Job { .. }
+        | Verb::Scale { .. }
+        | Verb::Route { .. }
+        | Verb::Shutdown
+        | Verb::HandOver => Ok(()),
+    }
 }
 
 async fn look(world: &World, verb: Verb) -> Result<Answer, LocalError> {
@@ -188,14 +230,22 @@ async fn look(world: &World, verb: Verb) -> Result<Answer, LocalError> {
             let observed = Box::new(report::observed(world).await?);
             Ok(Answer::Observed { observed })
         }
+        Verb::Samples => {
+            let samples = Box::new(canaries::look(world).await?);
+            Ok(Answer::Samples { samples })
+        }
         Verb::Follow
         | Verb::Logs { .. }
         | Verb::Resource { .. }
         | Verb::Listen { .. }
         | Verb::Job { .. }
         | Verb::Scale { .. }
+        | Verb::Shift { .. }
+        | Verb::Promote { .. }
+        | Verb::Cool
         | Verb::Route { .. }
         | Verb::Commit { .. }
+        | Verb::Fence
         | Verb::Shutdown
         | Verb::HandOver => Ok(Answer::Nothing),
     }

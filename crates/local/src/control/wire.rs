@@ -1,7 +1,10 @@
 //! What travels over the control socket.
 
 use plimsoll_bundle::Digest;
-use plimsoll_deploy::{Observed, ReleaseId};
+use plimsoll_bundle::endpoints::Cohort;
+use plimsoll_deploy::judge::Sample;
+use plimsoll_deploy::{Observed, ReleaseId, Swap};
+use plimsoll_supervisor::record::ExitRecord;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Refusal;
@@ -43,6 +46,9 @@ pub(crate) struct Welcome {
 pub(crate) struct Request {
     /// The epoch of the hello; only checked for what changes something.
     pub(crate) epoch: u64,
+    /// The caller's lease; only checked for what changes something.
+    #[serde(default)]
+    pub(crate) token: u64,
     /// What is asked.
     #[serde(flatten)]
     pub(crate) verb: Verb,
@@ -56,6 +62,8 @@ pub(crate) enum Verb {
     Status,
     /// [`Observed`], for the planner.
     Observe,
+    /// [`Samples`], for the judge.
+    Samples,
     /// Events until the caller hangs up.
     Follow,
     /// Lines of output.
@@ -94,9 +102,33 @@ pub(crate) enum Verb {
         revision: Digest,
         /// The release that brought it.
         release: ReleaseId,
+        /// Their part in the change.
+        cohort: Cohort,
         /// Replicas.
         to: u32,
     },
+    /// [`plimsoll_deploy::Step::Shift`].
+    Shift {
+        /// The release of the canaries.
+        release: ReleaseId,
+        /// Its share in permille.
+        share: u32,
+        /// The table that goes with it.
+        table: Option<Swap>,
+    },
+    /// [`plimsoll_deploy::Step::Promote`].
+    Promote {
+        /// The release.
+        release: ReleaseId,
+        /// The services.
+        services: Vec<String>,
+        /// The cohort before.
+        from: Cohort,
+        /// The cohort after.
+        to: Cohort,
+    },
+    /// [`plimsoll_deploy::Step::Cool`].
+    Cool,
     /// [`plimsoll_deploy::Step::Route`].
     Route {
         /// Whose table; `None` routes nothing.
@@ -106,7 +138,12 @@ pub(crate) enum Verb {
     Commit {
         /// The release in force.
         release: Option<ReleaseId>,
+        /// How long replicas that were left without requests are kept, in milliseconds.
+        warm_ms: u64,
     },
+    /// Changes nothing: what was asked before under an older lease is over when this is answered, and nothing more of
+    /// it is carried out.
+    Fence,
     /// Ends everything in order, then the daemon.
     Shutdown,
     /// Ends the daemon alone, when no change is under way: what it runs goes on and is adopted by the next one.
@@ -127,13 +164,19 @@ impl Verb {
     /// Whether it changes something: then the epoch has to fit.
     pub(crate) fn is_mutation(&self) -> bool {
         match self {
-            Self::Status | Self::Observe | Self::Follow | Self::Logs { .. } => false,
+            Self::Status | Self::Observe | Self::Samples | Self::Follow | Self::Logs { .. } => {
+                false
+            }
             Self::Resource { .. }
             | Self::Listen { .. }
             | Self::Job { .. }
             | Self::Scale { .. }
+            | Self::Shift { .. }
+            | Self::Promote { .. }
+            | Self::Cool
             | Self::Route { .. }
             | Self::Commit { .. }
+            | Self::Fence
             | Self::Shutdown
             | Self::HandOver => true,
         }
@@ -177,4 +220,37 @@ pub(crate) enum Answer {
         /// All of it.
         observed: Box<Observed>,
     },
+    /// To [`Verb::Samples`].
+    Samples {
+        /// All of it.
+        samples: Box<Samples>,
+    },
+}
+
+/// What there is to judge.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Samples {
+    /// What every replica has counted, of services that have canaries.
+    pub(crate) samples: Vec<Sample>,
+    /// How the canaries live.
+    pub(crate) canaries: Vec<CanaryLife>,
+}
+
+/// How one canary replica lives.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CanaryLife {
+    /// Its id.
+    pub(crate) id: String,
+    /// The service.
+    pub(crate) service: String,
+    /// Whether something runs.
+    pub(crate) runs: bool,
+    /// Starts after the first.
+    pub(crate) restarts: u64,
+    /// When what runs was started, in milliseconds since the Unix epoch.
+    pub(crate) since_ms: Option<u64>,
+    /// How it ended the last time.
+    pub(crate) exit: Option<ExitRecord>,
+    /// What it wrote last, when it ended.
+    pub(crate) words: Option<String>,
 }

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use plimsoll_bundle::Digest;
-use plimsoll_deploy::ReleaseId;
+use plimsoll_bundle::endpoints::Cohort;
+use plimsoll_deploy::{ReleaseId, Shifted};
 use plimsoll_store::state::{self, Format};
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,10 @@ const FORMAT: Format = Format {
     name: "plimsoll.state",
     version: 1,
 };
+/// Releases that are remembered as having been in force: more ways back than anybody takes.
+const HISTORY: usize = 32;
+/// All new requests, in permille.
+const WHOLE: u32 = 1000;
 
 /// What is asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,8 +35,20 @@ pub(crate) struct Intent {
     pub(crate) table_generation: u64,
     /// Resources that run, each with the release whose document it runs by.
     pub(crate) resources: BTreeMap<String, ReleaseId>,
-    /// Replicas by service, one group per revision, oldest first.
+    /// Replicas by service, one group per revision and cohort, oldest first.
     pub(crate) services: BTreeMap<String, Vec<Wanted>>,
+    /// What the canary replicas get of the new requests; nothing is `None`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) shift: Option<Shifted>,
+    /// Until when replicas that were left without requests are kept ready, in milliseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) warm_until_ms: Option<u64>,
+    /// The newest lease that changed something: older ones are fenced off.
+    #[serde(default)]
+    pub(crate) fence: u64,
+    /// Releases that were in force, the last one last; a way back shortens it. Outlives `down`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) history: Vec<ReleaseId>,
     /// Migrations that were done. Outlives `down`.
     pub(crate) migrated: BTreeSet<(ReleaseId, String)>,
     /// Seed data that was written. Outlives `down`.
@@ -45,8 +62,14 @@ pub(crate) struct Wanted {
     pub(crate) revision: Digest,
     /// The release that brought it.
     pub(crate) release: ReleaseId,
+    /// Their part in a change.
+    #[serde(default, skip_serializing_if = "Cohort::is_stable")]
+    pub(crate) cohort: Cohort,
     /// How many.
     pub(crate) replicas: u32,
+    /// Which ones, where the release does not tell them from others: the fresh ones.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) ids: BTreeSet<String>,
 }
 
 impl Intent {
@@ -75,20 +98,120 @@ impl Intent {
         self.routed = None;
         self.resources.clear();
         self.services.clear();
+        self.shift = None;
+        self.warm_until_ms = None;
     }
 
-    /// Asks for `replicas` of one revision.
+    /// Asks for `replicas` of one group, whose members are `ids` where it lists them.
     pub(crate) fn scale(&mut self, service: &str, wanted: Wanted) {
         let groups = self.services.entry(service.to_owned()).or_default();
-        match groups
-            .iter_mut()
-            .find(|group| group.revision == wanted.revision)
-        {
-            Some(group) => group.replicas = wanted.replicas,
+        match groups.iter_mut().find(|group| group.is_like(&wanted)) {
+            Some(group) => {
+                group.replicas = wanted.replicas;
+                group.ids.extend(wanted.ids);
+            }
             None => groups.push(wanted),
         }
-        groups.retain(|group| group.replicas > 0);
+        self.tidy();
+    }
+
+    /// A group that is gone names nobody any more, and one that shrank only those who are left.
+    pub(crate) fn left(&mut self, service: &str, like: &Wanted, ids: &BTreeSet<String>) {
+        let groups = self.services.get_mut(service).into_iter().flatten();
+        for group in groups.filter(|group| group.is_like(like)) {
+            group.ids.retain(|id| ids.contains(id));
+        }
+        self.tidy();
+    }
+
+    /// The part of a replica in a change.
+    pub(crate) fn cohort(&self, service: &str, release: &str, id: &str) -> Cohort {
+        let mut groups = self.services.get(service).into_iter().flatten();
+        let named = groups.clone().find(|group| group.ids.contains(id));
+        let group = named.or_else(|| {
+            groups.find(|group| group.cohort != Cohort::Fresh && group.release.as_str() == release)
+        });
+        group.map_or(Cohort::Stable, |group| group.cohort)
+    }
+
+    /// The canaries' share in permille.
+    pub(crate) fn share(&self) -> u32 {
+        self.shift.as_ref().map_or(0, |shift| shift.share)
+    }
+
+    /// Whether the release in force has all requests, and others are still there for a way back.
+    pub(crate) fn keeps_warm(&self) -> bool {
+        let to = self.shift.as_ref().map(|shift| &shift.to);
+        self.share() == WHOLE && to == self.release.as_ref()
+    }
+
+    /// The replicas of `release` in these services go from one cohort to another; to the canaries go all requests.
+    pub(crate) fn promote(
+        &mut self,
+        (release, services): (&ReleaseId, &[String]),
+        from: Cohort,
+        to: Cohort,
+    ) {
+        for service in services {
+            let groups = self.services.get_mut(service).into_iter().flatten();
+            let of_release =
+                groups.filter(|group| group.cohort == from && group.release == *release);
+            of_release.for_each(|group| group.cohort = to);
+        }
+        self.shift = (to == Cohort::Canary).then(|| Shifted {
+            to: release.clone(),
+            share: WHOLE,
+        });
+    }
+
+    /// What has no requests because a change moved them all is not asked for any more. The same as
+    /// [`plimsoll_deploy::Observed::cooled`].
+    pub(crate) fn cool(&mut self) {
+        if self.share() != WHOLE {
+            return;
+        }
+        for groups in self.services.values_mut() {
+            let shifted = groups.iter().any(|group| group.cohort == Cohort::Canary);
+            groups.retain(|group| match group.cohort {
+                Cohort::Stable => !shifted,
+                Cohort::Fresh => false,
+                Cohort::Canary => true,
+            });
+            for group in groups {
+                group.cohort = Cohort::Stable;
+            }
+        }
+        self.shift = None;
+        self.warm_until_ms = None;
+        self.tidy();
+    }
+
+    /// `release` is in force. Where replicas without requests are left, they are kept until `warm_until_ms`.
+    pub(crate) fn commit(&mut self, release: Option<ReleaseId>, warm_until_ms: u64) {
+        self.release.clone_from(&release);
+        self.warm_until_ms = self.keeps_warm().then_some(warm_until_ms);
+        let Some(release) = release else { return };
+        match self.history.iter().position(|one| *one == release) {
+            Some(at) => self.history.truncate(at + 1),
+            None => self.history.push(release),
+        }
+        let surplus = self.history.len().saturating_sub(HISTORY);
+        self.history.drain(..surplus);
+    }
+
+    fn tidy(&mut self) {
+        for groups in self.services.values_mut() {
+            // One that is shrinking still has to name its members.
+            groups.retain(|group| group.replicas > 0 || !group.ids.is_empty());
+        }
         self.services.retain(|_, groups| !groups.is_empty());
+    }
+}
+
+impl Wanted {
+    /// Whether it is the same group, whatever its count.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        self.revision == other.revision && self.cohort == other.cohort
     }
 }
 
@@ -102,7 +225,9 @@ mod tests {
         Wanted {
             revision: Digest::of(revision),
             release,
+            cohort: Cohort::Stable,
             replicas,
+            ids: BTreeSet::new(),
         }
     }
 

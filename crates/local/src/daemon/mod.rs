@@ -2,6 +2,7 @@
 //! are.
 
 mod autoscale;
+pub(crate) mod canaries;
 pub(crate) mod documents;
 pub(crate) mod edge;
 pub(crate) mod follow;
@@ -10,8 +11,10 @@ pub(crate) mod jobs;
 mod publish;
 mod reconcile;
 pub(crate) mod report;
+pub(crate) mod shift;
 pub(crate) mod shutdown;
 pub(crate) mod steps;
+mod weights;
 pub(crate) mod world;
 
 use std::io::{self, Write};
@@ -82,6 +85,7 @@ async fn run(env: EnvDir, shims: Tool) -> Result<(), LocalError> {
         tokio::spawn(notices(Arc::clone(&world))),
         tokio::spawn(keep_telling(Arc::clone(&world))),
         tokio::spawn(reconcile::run(Arc::clone(&world))),
+        tokio::spawn(shift::end_warmth(Arc::clone(&world))),
         tokio::spawn(autoscale::run(Arc::clone(&world))),
     ];
     ignore_hang_ups();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use plimsoll_bundle::Digest;
-use plimsoll_bundle::endpoints::{Cohort, Endpoint, Endpoints, Traffic};
+use plimsoll_bundle::endpoints::{Endpoint, Endpoints, Traffic};
 use plimsoll_bundle::local::{Destination, GatewayTable, LocalBundle, ServiceSpec};
 use plimsoll_deploy::ReleaseId;
 use plimsoll_gateway::control::{Client, Health, Hello};
@@ -15,13 +15,13 @@ use plimsoll_supervisor::order::Towards;
 use plimsoll_supervisor::{Kind, ProcessStatus};
 use tokio::time::{Instant, sleep};
 
+use super::intent::Intent;
+use super::weights::weigh;
 use super::world::World;
 use crate::{EnvDir, LocalError};
 
 /// An endpoints document of a thousand replicas is below 1 MiB.
 const DOCUMENT_MAX: u64 = 16 << 20;
-/// Share of traffic of a replica among its siblings.
-const WEIGHT: u32 = 100;
 /// From the start of a keeper to the gateway's answer: it loads its last table and certificates.
 const GATEWAY_WITHIN: Duration = Duration::from_secs(15);
 /// From the document to the gateway's own word that a replica is ready: a probe each, at once.
@@ -69,7 +69,7 @@ impl Publisher {
     async fn publish(&mut self, world: &World) -> Result<(), LocalError> {
         let intent = world.intent();
         let processes = world.supervisor.status().await?;
-        let services = endpoints(&processes, &self.last);
+        let services = endpoints(&processes, &self.last, &intent);
         let mut files = BTreeMap::new();
         for id in intent.routed.iter().chain(&self.next) {
             let kept = world.documents.release(id)?;
@@ -86,7 +86,7 @@ impl Publisher {
             self.keep()?;
             self.behind = true;
         }
-        self.tell_relays(&processes, world)?;
+        self.tell_relays(&processes, (world, &intent))?;
         if self.behind && intent.listening.is_some() {
             self.put().await?;
         }
@@ -97,13 +97,13 @@ impl Publisher {
     fn tell_relays(
         &mut self,
         processes: &[ProcessStatus],
-        world: &World,
+        (world, intent): (&World, &Intent),
     ) -> Result<(), LocalError> {
         let Some(doors) = world.documents.layout.seen_doors() else {
             return Ok(());
         };
         let ready = Endpoints {
-            services: ready(processes, &self.last),
+            services: ready(processes, &self.last, intent),
             ..Endpoints::empty()
         };
         if self.ready.as_ref() == Some(&ready) {
@@ -138,6 +138,11 @@ impl Publisher {
             &text,
         )?)
     }
+}
+
+/// A connection to the gateway.
+pub(crate) async fn gateway(world: &World) -> Result<Client, LocalError> {
+    world.publisher.lock().await.client().await
 }
 
 /// Tells the gateway what is new.
@@ -185,7 +190,7 @@ pub(crate) async fn route(
 
 async fn put_table(world: &World, table: &GatewayTable) -> Result<(), LocalError> {
     now(world).await?;
-    let mut client = world.publisher.lock().await.client().await?;
+    let mut client = gateway(world).await?;
     let known = client.info().table_generation;
     let generation = world.intent().table_generation.max(known) + 1;
     world.ask(|intent| intent.table_generation = generation)?;
@@ -200,7 +205,7 @@ pub(crate) async fn wait_until_agreed(
 ) -> Result<(), LocalError> {
     let deadline = Instant::now() + AGREE_WITHIN;
     loop {
-        let mut client = world.publisher.lock().await.client().await?;
+        let mut client = gateway(world).await?;
         let status = client.status().await?;
         let waiting = status
             .endpoints
@@ -226,7 +231,7 @@ pub(crate) async fn wait_until_agreed(
 
 /// Waits until a replica has said its farewell at the gateway, within the budgets of its service.
 pub(crate) async fn drain(world: &World, instance: &str) -> Result<(), LocalError> {
-    let mut client = world.publisher.lock().await.client().await?;
+    let mut client = gateway(world).await?;
     client.drain(instance).await?;
     Ok(())
 }
@@ -238,7 +243,11 @@ pub(crate) fn instance(process: &ProcessStatus) -> String {
 
 /// Replicas that may get requests, or finish some. One that was adopted is asked anew whether it has started; it was
 /// in the document that the gateway has, and stays in it meanwhile.
-fn endpoints(processes: &[ProcessStatus], last: &Endpoints) -> BTreeMap<String, Vec<Endpoint>> {
+fn endpoints(
+    processes: &[ProcessStatus],
+    last: &Endpoints,
+    intent: &Intent,
+) -> BTreeMap<String, Vec<Endpoint>> {
     let known: BTreeSet<&str> = last
         .services
         .values()
@@ -273,26 +282,31 @@ fn endpoints(processes: &[ProcessStatus], last: &Endpoints) -> BTreeMap<String, 
                 id: instance(process),
                 release: process.release.clone(),
                 ports: process.ports.clone(),
-                weight: WEIGHT,
+                weight: 0,
                 traffic,
-                cohort: Cohort::Stable,
+                cohort: intent.cohort(&process.service, &process.release, &process.id),
             });
     }
     for endpoints in services.values_mut() {
         endpoints.sort_by(|one, other| one.id.cmp(&other.id));
+        weigh(endpoints, intent.share());
     }
     services
 }
 
 /// Replicas that other services may call. No probe of a relay's own stands behind this list, so that an unready one is
 /// not on it.
-fn ready(processes: &[ProcessStatus], last: &Endpoints) -> BTreeMap<String, Vec<Endpoint>> {
+fn ready(
+    processes: &[ProcessStatus],
+    last: &Endpoints,
+    intent: &Intent,
+) -> BTreeMap<String, Vec<Endpoint>> {
     let ready: Vec<ProcessStatus> = processes
         .iter()
         .filter(|process| process.state != State::Unready)
         .cloned()
         .collect();
-    endpoints(&ready, last)
+    endpoints(&ready, last, intent)
 }
 
 /// The folders of every static artefact that a bundle names.

@@ -23,8 +23,7 @@ pub(crate) async fn run(world: Arc<World>) {
     grounds(&world, &intent).await;
     for (service, groups) in &intent.services {
         for group in groups {
-            let revision = (&group.revision, &group.release);
-            if let Err(error) = steps::scale(&world, service, revision, group.replicas).await {
+            if let Err(error) = steps::scale(&world, service, group).await {
                 say(&world, service, &error);
             }
         }

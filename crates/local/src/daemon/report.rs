@@ -12,7 +12,7 @@ use plimsoll_stdx::usage::{self, ticks_to_ms};
 use plimsoll_supervisor::machine::State;
 use plimsoll_supervisor::{IsolationClass, Kind, ProcessStatus as Supervised};
 
-use super::intent::Wanted;
+use super::intent::{Intent, Wanted};
 use super::world::World;
 use crate::LocalError;
 use crate::desired::listen_digest;
@@ -25,6 +25,7 @@ pub(crate) async fn observed(world: &World) -> Result<Observed, LocalError> {
     let processes = world.supervisor.status().await?;
     let mut observed = Observed {
         release: intent.release.clone(),
+        shift: intent.shift.clone(),
         migrated: intent.migrated.clone(),
         seeded: intent.seeded.clone(),
         ..Observed::default()
@@ -55,27 +56,32 @@ pub(crate) async fn observed(world: &World) -> Result<Observed, LocalError> {
         observed.resources.insert(name.clone(), there);
     }
     for (service, groups) in &intent.services {
-        let groups = groups
+        let groups: Vec<Group> = groups
             .iter()
-            .map(|wanted| group(service, wanted, &processes))
+            // One that is on its way out is the daemon's to end.
+            .filter(|wanted| wanted.replicas > 0)
+            .map(|wanted| group((service, wanted), &intent, &processes))
             .collect();
-        observed.services.insert(service.clone(), groups);
+        if !groups.is_empty() {
+            observed.services.insert(service.clone(), groups);
+        }
     }
     Ok(observed)
 }
 
-fn group(service: &str, wanted: &Wanted, processes: &[Supervised]) -> Group {
+fn group((service, wanted): (&str, &Wanted), intent: &Intent, processes: &[Supervised]) -> Group {
     let is_ready = |process: &&Supervised| {
         process.kind == Kind::Replica
             && process.service == service
             && process.release == wanted.release.as_str()
+            && intent.cohort(service, &process.release, &process.id) == wanted.cohort
             && process.state == State::Ready
     };
     let ready = processes.iter().filter(is_ready).count();
     Group {
         revision: wanted.revision.clone(),
         release: wanted.release.clone(),
-        cohort: plimsoll_bundle::endpoints::Cohort::Stable,
+        cohort: wanted.cohort,
         wanted: wanted.replicas,
         ready: u32::try_from(ready).unwrap_or(u32::MAX),
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use plimsoll_bundle::Digest;
+use plimsoll_bundle::endpoints::Cohort;
 use plimsoll_bundle::local::ProgramSpec;
 use plimsoll_deploy::{Fault, ReleaseId};
 use plimsoll_supervisor::machine::State;
@@ -152,51 +152,61 @@ async fn not_ready(world: &World, id: &str, error: SuperviseError) -> LocalError
     })
 }
 
-/// `to` replicas of one revision: all of them ready when it rises, the others drained and gone when it falls.
+/// As many replicas of one group as it wants: all of them ready when it rises, the others drained and gone when it
+/// falls.
 pub(crate) async fn scale(
     world: &Arc<World>,
     service: &str,
-    (want, release): (&Digest, &ReleaseId),
-    to: u32,
+    group: &Wanted,
 ) -> Result<(), LocalError> {
-    world.ask(|intent| {
-        let wanted = Wanted {
-            revision: want.clone(),
-            release: release.clone(),
-            replicas: to,
-        };
-        intent.scale(service, wanted);
-    })?;
-    let replicas = world.replicas(service, release).await?;
+    let to = group.replicas as usize;
+    world.ask(|intent| intent.scale(service, group.clone()))?;
+    let replicas = world.members(service, group).await?;
     let (alive, dead): (Vec<_>, Vec<_>) = replicas
         .into_iter()
         .partition(|process| is_wanted(&process.state));
     for process in dead {
         end(world, &process.id).await?;
     }
-    if alive.len() > to as usize {
-        return shrink(world, alive, to).await;
+    if alive.len() > to || to == 0 {
+        return shrink(world, service, (group, alive)).await;
     }
+    let release = &group.release;
     let kept = world.documents.release(release)?;
     let orders = world.documents.program(&kept, service)?;
-    if revision(&kept.release, &kept.bundle, orders.program)? != *want {
+    if revision(&kept.release, &kept.bundle, orders.program)? != group.revision {
         return Err(LocalError::Unknown {
             what: "revision",
-            name: want.to_string(),
+            name: group.revision.to_string(),
         });
     }
-    if alive.len() < to as usize {
+    if alive.len() < to {
         world.documents.unpack(&kept, service).await?;
     }
     let mut ids: Vec<String> = alive.into_iter().map(|process| process.id).collect();
-    for slot in free_slots(world, service, to as usize - ids.len()).await? {
+    for slot in free_slots(world, service, to - ids.len()).await? {
         let order = orders.replica(slot)?;
+        remember(world, service, (group, &order.id))?;
         ids.push(order.id.clone());
         start(world, order).await?;
     }
     all_ready(world, &ids, budget(orders.program)).await?;
     publish::now(world).await?;
     agreed(world, service, &ids).await
+}
+
+/// Writes down which replica this is, before it runs, where nothing else tells it from those of another cohort.
+fn remember(
+    world: &World,
+    service: &str,
+    (group, id): (&Wanted, &String),
+) -> Result<(), LocalError> {
+    if group.cohort != Cohort::Fresh {
+        return Ok(());
+    }
+    let mut group = group.clone();
+    group.ids.insert(id.clone());
+    world.ask(|intent| intent.scale(service, group))
 }
 
 async fn all_ready(world: &World, ids: &[String], within: Duration) -> Result<(), LocalError> {
@@ -228,23 +238,34 @@ async fn agreed(world: &World, service: &str, ids: &[String]) -> Result<(), Loca
 /// The highest numbers go first; those that are not ready before those that are.
 async fn shrink(
     world: &Arc<World>,
-    mut alive: Vec<ProcessStatus>,
-    to: u32,
+    service: &str,
+    (group, mut alive): (&Wanted, Vec<ProcessStatus>),
 ) -> Result<(), LocalError> {
     alive.sort_by_key(|process| (process.state != State::Ready, slot(&process.id)));
-    let mut farewells = Vec::new();
-    for process in alive.split_off(to as usize) {
+    let surplus = alive.split_off(alive.len().min(group.replicas as usize));
+    farewells(world, surplus).await?;
+    let left = alive.into_iter().map(|process| process.id).collect();
+    world.ask(|intent| intent.left(service, group, &left))?;
+    publish::now(world).await
+}
+
+/// All of them at the same time: their budgets do not add up.
+pub(crate) async fn farewells(
+    world: &Arc<World>,
+    processes: Vec<ProcessStatus>,
+) -> Result<(), LocalError> {
+    let mut tasks = Vec::new();
+    for process in processes {
         let world = Arc::clone(world);
-        farewells.push(tokio::spawn(
+        tasks.push(tokio::spawn(
             async move { farewell(&world, &process).await },
         ));
     }
-    for farewell in farewells {
-        farewell
-            .await
+    for task in tasks {
+        task.await
             .map_err(|error| LocalError::Protocol(error.to_string()))??;
     }
-    publish::now(world).await
+    Ok(())
 }
 
 /// Nothing new goes there, what it has is finished, its sockets are closed, then it is asked to end.
@@ -281,9 +302,4 @@ fn budget(program: &ProgramSpec) -> Duration {
         .as_ref()
         .map_or(0, |warm_up| warm_up.within_ms);
     Duration::from_millis(program.health.start_within_ms.saturating_add(warm_up)) + MARGIN
-}
-
-/// `release` is in force.
-pub(crate) fn commit(world: &World, release: Option<ReleaseId>) -> Result<(), LocalError> {
-    world.ask(|intent| intent.release = release)
 }

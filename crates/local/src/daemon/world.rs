@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use plimsoll_deploy::ReleaseId;
+use plimsoll_bundle::endpoints::Cohort;
+use plimsoll_deploy::Fault;
 use plimsoll_supervisor::machine::State;
 use plimsoll_supervisor::{Kind, ProcessStatus, Supervisor};
 use tokio::sync::{Notify, broadcast};
 
 use super::documents::Documents;
-use super::intent::Intent;
+use super::intent::{Intent, Wanted};
 use super::publish::Publisher;
 use crate::LocalError;
+use crate::error::Refusal;
 use crate::event::Event;
 use crate::start::DaemonFile;
 
@@ -79,23 +81,45 @@ impl World {
         Ok(())
     }
 
+    /// Lets nobody act any more who holds an older lease than this one, or refuses whoever does so now.
+    pub(crate) fn fence(&self, token: u64) -> Result<(), LocalError> {
+        let newest = self.intent().fence;
+        if token < newest {
+            return Err(LocalError::Refused(Refusal {
+                message: format!(
+                    "another plimsoll has taken over this environment (lease {newest}, and this is {token})"
+                ),
+                hint: Some(
+                    "this one stood still for too long: nothing of it is carried out any more"
+                        .into(),
+                ),
+                fault: Fault::Usage,
+            }));
+        }
+        self.ask(|intent| intent.fence = token)
+    }
+
     /// Tells everybody who listens.
     pub(crate) fn tell(&self, event: Event) {
         // Nobody listening is no error.
         let _ = self.events.send(event);
     }
 
-    /// Replicas of `service` that `release` brought, whatever their state.
-    pub(crate) async fn replicas(
+    /// The replicas of one group, whatever their state.
+    pub(crate) async fn members(
         &self,
         service: &str,
-        release: &ReleaseId,
+        group: &Wanted,
     ) -> Result<Vec<ProcessStatus>, LocalError> {
+        let intent = self.intent();
         let mut found = self.supervisor.status().await?;
         found.retain(|process| {
+            let release = &process.release;
+            let is_fresh = intent.cohort(service, release, &process.id) == Cohort::Fresh;
             process.kind == Kind::Replica
                 && process.service == service
-                && process.release == release.as_str()
+                && *release == group.release.as_str()
+                && is_fresh == (group.cohort == Cohort::Fresh)
         });
         found.sort_by_key(|process| slot(&process.id));
         Ok(found)

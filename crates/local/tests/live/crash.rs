@@ -4,21 +4,27 @@
 //! The victim is this test binary, run again with one test named and the point in the environment.
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::{env, sync::Arc};
 
-use plimsoll_local::{Data, Decision, Ending, Event, Phase, ProcessKind};
+use plimsoll_deploy::Strategy;
+use plimsoll_local::{Data, Decision, Ending, Event, LocalError, Phase, ProcessKind};
+use plimsoll_stdx::process::ProcessId;
+use rustix::process::{Signal, getpid, kill_process};
 
-use crate::project::{Project, Spec};
+use crate::project::{Project, Spec, wait};
 
 const PORT: &str = "PLIMSOLL_TEST_PORT";
 const DIR: &str = "PLIMSOLL_TEST_PROJECT";
 const POINT: &str = "PLIMSOLL_TEST_CRASH_AT";
 const WANTED: &str = "PLIMSOLL_TEST_SPEC";
+const STOPS: &str = "PLIMSOLL_TEST_STOPS";
+const STRATEGY: &str = "PLIMSOLL_TEST_STRATEGY";
 /// Records of a deploy whose first step fails: begin, applying, undoing, undone, end.
 const BROKEN: usize = 5;
 
@@ -49,20 +55,33 @@ fn victim() {
         return;
     };
     let (port, point) = (port.parse().unwrap(), point.parse().unwrap());
-    let project = Project::of_another(Path::new(&dir), port, point);
-    project.up_bundle(&spec(&name));
+    let mut project = Project::of_another(Path::new(&dir), port, point);
+    let strategy = env::var(STRATEGY).unwrap();
+    project.strategy = serde_json::from_str(&strategy).unwrap();
+    let stops = env::var(STOPS).is_ok();
+    project.up_spec(&spec(&name), &mut |event| {
+        if stops && matches!(event, Event::StepStarted { index: 1, .. }) {
+            kill_process(getpid(), Signal::STOP).unwrap();
+        }
+    });
 }
 
-/// Whether a deploy of `name` dies at this point; not when its journal has fewer records.
-fn dies(project: &Project, name: &str, point: &str) -> bool {
-    let output = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "crash::victim", "--quiet"])
+/// A deploy of `name` in a process of its own.
+fn another(project: &Project, name: &str, point: &str) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command
+        .args(["--exact", "crash::victim", "--quiet", "--nocapture"])
         .env(DIR, project.path())
         .env(PORT, project.port.to_string())
         .env(POINT, point)
         .env(WANTED, name)
-        .output()
-        .unwrap();
+        .env(STRATEGY, serde_json::to_string(&project.strategy).unwrap());
+    command
+}
+
+/// Whether a deploy of `name` dies at this point; not when its journal has fewer records.
+fn dies(project: &Project, name: &str, point: &str) -> bool {
+    let output = another(project, name, point).output().unwrap();
     match output.status.signal() {
         Some(signal) => assert_eq!(signal, 9, "{point}"),
         None => assert!(output.status.success(), "{point}: {output:?}"),
@@ -166,6 +185,48 @@ fn an_upgrade_killed_at_any_record_is_resumed_or_undone_and_the_edge_serves_thro
     assert_eq!(visitor.end(), ["one", "two"].map(str::to_owned).into());
 }
 
+/// What clients meet before anybody has resumed or undone it: replicas and table of the same release.
+fn assert_one_release(project: &Project, point: &str) {
+    let table = project.header("x-table");
+    for _ in 0..3 {
+        assert_eq!(project.get("/release"), table, "{point}");
+    }
+}
+
+#[test]
+fn a_blue_green_change_killed_at_any_record_serves_one_release_and_is_resumed_or_undone() {
+    let Some(mut project) = Project::new(&spec("one")) else {
+        return;
+    };
+    deploy(&project, "one");
+    project.strategy = Strategy::BlueGreen {
+        keep_warm_ms: 0,
+        judge_ms: 0,
+    };
+    let records = deploy(&project, "two").records;
+    deploy(&project, "one");
+    assert!(
+        records >= 12,
+        "scale, shift, scale, promote, commit: {records}"
+    );
+    let visitor = Visitor::start(project.port);
+    for (point, decision) in points(records, Decision::Resume) {
+        assert!(dies(&project, "two", &point), "{point}");
+        assert_one_release(&project, &point);
+        assert_eq!(deploy(&project, "two").decision, decision, "{point}");
+        assert_serves(&project, "two", &point);
+        deploy(&project, "one");
+    }
+    for (point, decision) in points(records, Decision::Undo) {
+        assert!(dies(&project, "two", &point), "{point}");
+        assert_one_release(&project, &point);
+        assert_eq!(deploy(&project, "one").decision, decision, "{point}");
+        assert_serves(&project, "one", &point);
+        assert_one_release(&project, &point);
+    }
+    assert_eq!(visitor.end(), ["one", "two"].map(str::to_owned).into());
+}
+
 #[test]
 fn a_way_back_killed_at_any_record_goes_on_going_back() {
     let Some(project) = Project::new(&spec("one")) else {
@@ -196,4 +257,50 @@ fn a_first_deploy_killed_at_any_record_is_resumed_or_undone() {
             assert_serves(&project, wanted, &point);
         }
     }
+}
+
+/// Never reached: a deploy with this point dies nowhere.
+const NOWHERE: &str = "1000:after";
+
+#[test]
+fn a_deploy_that_was_stopped_is_succeeded_and_nothing_of_it_is_carried_out_when_it_wakes_up() {
+    let Some(project) = Project::new(&spec("one")) else {
+        return;
+    };
+    deploy(&project, "one");
+    let mut command = another(&project, "two", NOWHERE);
+    let mut stopped = command
+        .env(STOPS, "1")
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = stopped.id();
+    wait("the stop", || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        stat.rsplit_once(") ")
+            .is_some_and(|(_, rest)| rest.starts_with('T'))
+    });
+    let request = project.request(&spec("one"));
+    let busy = project.local.deploy(&request, &mut |_| {}).unwrap_err();
+    assert!(matches!(busy, LocalError::Busy(_)), "{busy:?}");
+
+    project.age(|name| name.starts_with("change-"));
+    assert_eq!(deploy(&project, "one").decision, Some(Decision::Undo));
+    assert_serves(&project, "one", "taken over");
+    let woken = ProcessId::of(pid).unwrap();
+    woken.signal(Signal::CONT).unwrap();
+    let mut words = String::new();
+    let mut stderr = stopped.stderr.take().unwrap();
+    stderr.read_to_string(&mut words).unwrap();
+    assert!(!stopped.wait().unwrap().success());
+    assert!(words.contains("another plimsoll has taken over"), "{words}");
+    assert_serves(&project, "one", "after it woke up");
+    assert_eq!(
+        deploy(&project, "one").decision,
+        None,
+        "and it left nothing open"
+    );
+    deploy(&project, "two");
+    assert_serves(&project, "two", "a change of our own");
 }

@@ -53,7 +53,7 @@ fn image(project: &Project, text: &str) -> Digest {
 }
 
 /// The service is that image as somebody gave it, without an artefact.
-fn given(digest: Digest) -> Box<dyn Fn(&mut ProgramSpec)> {
+fn given(digest: Digest) -> Box<dyn Fn(&mut ProgramSpec) + Sync> {
     Box::new(move |program| {
         program.artefact = None;
         program.command = ["fixture", "serve"].map(str::to_owned).to_vec();

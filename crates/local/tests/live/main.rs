@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod drain;
+#[cfg(test)]
 mod edges;
 #[cfg(test)]
 mod images;
@@ -12,6 +14,8 @@ mod postgres;
 mod project;
 #[cfg(test)]
 mod published;
+#[cfg(test)]
+mod shift;
 
 use std::time::Instant;
 

@@ -15,6 +15,7 @@ use plimsoll_bundle::local::{
     SecretSpec, ServiceSpec, Sticky, TlsIssuer, TlsSpec, TlsVersion,
 };
 use plimsoll_deploy::Strategy;
+use plimsoll_deploy::judge::Rules;
 use plimsoll_local::{
     Alphabet, Data, DeployRequest, Event, Local, Outcome, Phase, ProcessKind, ProcessStatus,
     SecretPlan, Settings,
@@ -25,6 +26,10 @@ use plimsoll_supervisor::runtimes::{self, RuntimeError};
 use rustix::process::Signal;
 
 pub(crate) const FIXTURE: &str = env!("CARGO_BIN_EXE_plimsoll-local-fixture");
+const ROLLING: Strategy = Strategy::Rolling {
+    surge: 1,
+    unavailable: 0,
+};
 /// Whatever is waited for in a test comes within this or never.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -40,8 +45,14 @@ pub(crate) fn kill(pid: u32) {
     ProcessId::of(pid).unwrap().signal(Signal::KILL).unwrap();
 }
 
-/// A request through the gateway.
+/// A request through the gateway, which succeeds.
 pub(crate) fn get(port: u16, path: &str) -> String {
+    let text = ask(port, path);
+    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
+    text.split_once("\r\n\r\n").unwrap().1.to_owned()
+}
+
+fn ask(port: u16, path: &str) -> String {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream
         .set_read_timeout(Some(Duration::from_secs(10)))
@@ -50,8 +61,15 @@ pub(crate) fn get(port: u16, path: &str) -> String {
     stream.write_all(request.as_bytes()).unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
-    assert!(text.starts_with("HTTP/1.1 200"), "{text}");
-    text.split_once("\r\n\r\n").unwrap().1.to_owned()
+    text
+}
+
+/// What a request through the gateway is answered with, whatever it is.
+pub(crate) fn answer(port: u16, path: &str) -> (u16, String) {
+    let text = ask(port, path);
+    let status = text.split(' ').nth(1).and_then(|code| code.parse().ok());
+    let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    (status.unwrap_or(0), body.to_owned())
 }
 
 fn artefact() -> Digest {
@@ -94,8 +112,13 @@ pub(crate) struct Project {
     artefact: Digest,
     spec: Spec,
     upgrades: u8,
+    /// How changes are made.
+    pub(crate) strategy: Strategy,
+    pub(crate) rules: Rules,
+    /// Whether WebSockets go through.
+    pub(crate) upgrades_sockets: bool,
     /// Changes the program of every bundle.
-    pub(crate) edit: Box<dyn Fn(&mut ProgramSpec)>,
+    pub(crate) edit: Box<dyn Fn(&mut ProgramSpec) + Sync>,
 }
 
 /// The OCI runtime that every test here is made with, where one is named; else they are made with our own containment.
@@ -157,6 +180,9 @@ impl Project {
             artefact,
             spec,
             upgrades: 0,
+            strategy: ROLLING,
+            rules: Rules::default(),
+            upgrades_sockets: false,
             edit: Box::new(|_| {}),
         })
     }
@@ -171,6 +197,9 @@ impl Project {
             artefact: artefact(),
             spec: Spec::plain(),
             upgrades: 0,
+            strategy: ROLLING,
+            rules: Rules::default(),
+            upgrades_sockets: false,
             edit: Box::new(|_| {}),
         }
     }
@@ -189,6 +218,19 @@ impl Project {
 
     pub(crate) fn up_bundle(&self, spec: &Spec) -> Outcome {
         self.up_spec(spec, &mut |_| {})
+    }
+
+    /// A file of the environment, aged: as if nobody had touched it for a while.
+    pub(crate) fn age(&self, is_it: impl Fn(&str) -> bool) {
+        let env = self.local.state().path().join("env/development");
+        let entries = std::fs::read_dir(&env).unwrap().map(Result::unwrap);
+        let old = std::time::SystemTime::now() - Duration::from_hours(1);
+        for entry in entries.filter(|entry| is_it(&entry.file_name().to_string_lossy())) {
+            std::fs::File::open(entry.path())
+                .unwrap()
+                .set_modified(old)
+                .unwrap();
+        }
     }
 
     pub(crate) fn up_spec(&self, spec: &Spec, sink: &mut dyn FnMut(Event)) -> Outcome {
@@ -239,6 +281,16 @@ impl Project {
         get(self.port, path)
     }
 
+    /// A header of an answer of the gateway.
+    pub(crate) fn header(&self, name: &str) -> String {
+        let text = ask(self.port, "/");
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap_or_default()
+            .trim_start_matches(':')
+            .trim()
+            .to_owned()
+    }
+
     pub(crate) fn pids(&self, kind: ProcessKind) -> Vec<u32> {
         let status = self.local.status().unwrap();
         let of_kind = status
@@ -286,11 +338,11 @@ impl Project {
         DeployRequest {
             bundle: self.bundle(spec),
             secrets: BTreeMap::from([("jwt".to_owned(), generate)]),
-            strategy: Strategy::Rolling {
-                surge: 1,
-                unavailable: 0,
-            },
+            strategy: self.strategy.clone(),
             seed: true,
+            judge: self.rules,
+            within: None,
+            watch: None,
         }
     }
 
@@ -316,6 +368,7 @@ impl Project {
                     readiness,
                     drain,
                     sticky: Sticky::None,
+                    mutual_tls: None,
                 },
                 spec.release,
             ),
@@ -410,7 +463,7 @@ impl Project {
             body_bytes: 1 << 20,
             timeout_ms: 10_000,
             cors: None,
-            upgrade: false,
+            upgrade: self.upgrades_sockets,
             allow: Vec::new(),
             headers: Vec::new(),
             stream: false,

@@ -32,7 +32,9 @@ impl Rollout {
     /// The most replicas of a service that can run at once during a change, when `max` is the most outside one.
     pub fn peak(&self, max: u32) -> u32 {
         match self.strategy {
-            Strategy::Rolling | Strategy::Canary => max.saturating_add(self.surge),
+            Strategy::Rolling => max.saturating_add(self.surge),
+            // All old ones stay; beside them are the new ones and, as their control, some old ones started anew.
+            Strategy::Canary => max.saturating_mul(2).saturating_add(1),
             Strategy::BlueGreen => max.saturating_mul(2),
             Strategy::Recreate => max,
         }

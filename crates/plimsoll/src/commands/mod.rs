@@ -3,11 +3,14 @@
 pub(crate) mod audit;
 pub(crate) mod build;
 pub(crate) mod cleanup;
+pub(crate) mod deploy;
 pub(crate) mod doctor;
 pub(crate) mod down;
 pub(crate) mod image;
 pub(crate) mod init;
 pub(crate) mod logs;
+pub(crate) mod releases;
+pub(crate) mod rollback;
 pub(crate) mod scale;
 pub(crate) mod schema;
 pub(crate) mod secret;

@@ -2,7 +2,7 @@
 
 use crate::folder::Folder;
 
-const COMMANDS: [&[&str]; 18] = [
+const COMMANDS: [&[&str]; 21] = [
     &[],
     &["init"],
     &["build"],
@@ -19,6 +19,9 @@ const COMMANDS: [&[&str]; 18] = [
     &["secret", "rotate"],
     &["audit"],
     &["cleanup"],
+    &["deploy"],
+    &["rollback"],
+    &["releases"],
     &["doctor"],
     &["schema"],
 ];

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod audit;
 #[cfg(test)]
+mod change;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod exit_codes;

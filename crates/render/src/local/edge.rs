@@ -95,6 +95,8 @@ fn gateway_service(app: &App, found: &app::Service) -> GatewayService {
     GatewayService {
         readiness: service::readiness(found),
         drain: service::drain(found),
+        // There is no network between gateway and replicas here.
+        mutual_tls: None,
         sticky: match app.rollout.sticky {
             app::Sticky::None => Sticky::None,
             app::Sticky::Cookie => Sticky::Cookie,

@@ -1,6 +1,7 @@
 //! The loop above a program, for shims and keepers alike: output, verbs, signals, the end.
 
 mod ending;
+mod succession;
 
 use std::fs::File;
 use std::io;
@@ -87,6 +88,8 @@ pub(crate) struct Warden {
     door: Option<UnixListener>,
     output: Output,
     child: Option<Child>,
+    /// Programs that finish what they have, since another one serves.
+    leaving: Vec<Child>,
     course: Course,
     /// When a keeper starts its program again.
     respawn_at: Option<Instant>,
@@ -129,6 +132,7 @@ impl Warden {
             libc::SIGINT,
             libc::SIGQUIT,
             libc::SIGHUP,
+            libc::SIGUSR2,
         ])
         .map_err(text)?;
         let name = socket_name(spec.order.kind);
@@ -159,6 +163,7 @@ impl Warden {
             door,
             output,
             child: None,
+            leaving: Vec::new(),
             course: Course::On,
             respawn_at: None,
             failures: 0,
@@ -277,7 +282,8 @@ impl Warden {
         ];
         let door = self.door.iter();
         fds.extend(door.map(|door| PollFd::from_borrowed_fd(door.as_fd(), PollFlags::IN)));
-        let sources = self.child.iter().flat_map(|child| &child.sources);
+        let programs = self.child.iter().chain(&self.leaving);
+        let sources = programs.flat_map(|child| &child.sources);
         fds.extend(sources.map(|source| PollFd::new(&source.pipe, PollFlags::IN)));
         // Interrupted or not, everything is looked at next.
         let _ = poll(&mut fds, timeout.as_ref());
@@ -285,7 +291,7 @@ impl Warden {
 
     fn reap(&mut self) {
         while let Some(reaped) = reap() {
-            if self.lost_relay(reaped) {
+            if self.lost_relay(reaped) || self.has_left(reaped) {
                 continue;
             }
             self.used = (
@@ -371,6 +377,8 @@ impl Warden {
         for signal in self.signals.take() {
             if matches!(signal, libc::SIGTERM | libc::SIGINT | libc::SIGQUIT) {
                 self.stop();
+            } else if signal == libc::SIGUSR2 {
+                self.succeed();
             }
         }
     }
@@ -399,6 +407,7 @@ impl Warden {
             // One that has just died is reaped in this round or the next.
             let _ = child.process.signal(signal);
         }
+        self.send_to_leaving(signal);
     }
 
     fn take_output(&mut self) {
@@ -408,6 +417,7 @@ impl Warden {
                 .sources
                 .retain_mut(|source| source.drain(output) == Flow::Open);
         }
+        self.take_last_words();
     }
 
     fn answer(&mut self) {
@@ -445,6 +455,8 @@ impl Warden {
             }
         } else if ends && matches!(self.post, Post::Keeper { .. }) {
             self.stop();
+        } else if number == libc::SIGUSR2 && matches!(self.post, Post::Keeper { .. }) {
+            self.succeed();
         } else if let Some(signal) = Signal::from_named_raw(number) {
             self.send(signal);
         }

@@ -71,6 +71,43 @@ async fn sockets_outlive_the_program_that_serves_them() {
 }
 
 #[tokio::test]
+async fn a_successor_is_started_beside_the_program_that_serves() {
+    let env = Env::new();
+    let (supervisor, _) = env.open().await;
+    supervisor.start(keeper(&env)).await.unwrap();
+    supervisor.wait_ready("gateway", SOON).await.unwrap();
+    let status = supervisor.status_of("gateway").await.unwrap();
+    let (first, above, http) = (pid(&status), shim(&status), address(&status, "http"));
+    until("a first answer", || answerer(http));
+    above.signal(Signal::USR2).unwrap();
+    let second = until("an answer of the successor", || {
+        assert!(first.is_alive());
+        answerer(http).filter(|&pid| pid != first.pid)
+    });
+    // The keeper has no other word to it than that it is there; who serves decides when to go.
+    first.signal(Signal::TERM).unwrap();
+    until("the first has left", || (!first.is_alive()).then_some(()));
+    for _ in 0..20 {
+        assert_eq!(until("an answer", || answerer(http)), second);
+    }
+    until("its record", || {
+        let text = std::fs::read_to_string(env.path().join("keeper/shim.json")).ok()?;
+        text.contains(&format!("\"pid\": {second}")).then_some(())
+    });
+    let status = supervisor.status_of("gateway").await.unwrap();
+    let serving = pid(&status);
+    assert_eq!((serving.pid, status.restarts), (second, 1));
+    // One that is on its way out when all ends goes with it.
+    above.signal(Signal::USR2).unwrap();
+    let third = until("a third", || answerer(http).filter(|&pid| pid != second));
+    supervisor.stop_all().await.unwrap();
+    assert!(!serving.is_alive() && !above.is_alive());
+    let gone = || std::net::TcpStream::connect(http).is_err().then_some(());
+    until("nobody listens", gone);
+    assert!(!std::path::Path::new(&format!("/proc/{third}")).exists());
+}
+
+#[tokio::test]
 async fn as_another_user_in_a_root_of_its_own_it_does_the_same() {
     if !is_root() {
         println!("skipped: needs root");

@@ -1,9 +1,9 @@
 //! Answers that are kept at the edge, for routes that say for how long.
 //!
-//! [`rules`] says what may be kept and for whom, [`store`] keeps it, and here is the way of a request: a fresh answer is
-//! given at once; a stale one is asked about; for what is missing one request goes to a replica while the others wait
-//! for what it brings. While a change is under way nothing is kept or given: its shares, its judge and its clients are
-//! to see replicas, and answers of a release that is gone are never given.
+//! [`rules`] says what may be kept and for whom, [`store`] keeps it, and here is the way of a request: a fresh answer
+//! is given at once; a stale one is asked about; for what is missing one request goes to a replica while the others
+//! wait for what it brings. While a change is under way nothing is kept or given: its shares, its judge and its clients
+//! are to see replicas, and answers of a release that is gone are never given.
 
 mod control;
 mod rules;

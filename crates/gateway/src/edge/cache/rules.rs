@@ -57,8 +57,8 @@ pub(super) struct Freshness {
     pub(super) shareable: bool,
 }
 
-/// Whether an answer to a GET may be kept. It lives as long as it says, but for at most `ttl`, which is also the time of
-/// one that says nothing. What is stale from the start is kept only where it can be revalidated.
+/// Whether an answer to a GET may be kept. It lives as long as it says, but for at most `ttl`, which is also the time
+/// of one that says nothing. What is stale from the start is kept only where it can be revalidated.
 pub(super) fn may_keep(
     ask: &Ask,
     (status, headers): (StatusCode, &HeaderMap),

@@ -157,11 +157,10 @@ async fn carry_out(
         replicas: decision.to,
         ..group.clone()
     };
-    world.ask(|intent| intent.scale(service, wanted))?;
+    world.ask(|intent| intent.scale(service, wanted.clone()))?;
     // Whoever comes now plans with the new number and waits for its turn; nobody is sent away for as long as drains last.
     drop(lock);
-    let revision = (&group.revision, &group.release);
-    steps::scale(world, service, revision, decision.to).await?;
+    steps::scale(world, service, &wanted).await?;
     Ok(true)
 }
 
@@ -173,7 +172,10 @@ fn warn(world: &World, error: &LocalError) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use plimsoll_bundle::Digest;
+    use plimsoll_bundle::endpoints::Cohort;
     use plimsoll_deploy::ReleaseId;
 
     use super::*;
@@ -182,7 +184,9 @@ mod tests {
         Wanted {
             revision: Digest::of(revision),
             release: "r000000000001".parse().unwrap(),
+            cohort: Cohort::Stable,
             replicas,
+            ids: BTreeSet::new(),
         }
     }
 

@@ -62,10 +62,14 @@ impl Warden {
         if self.containment.is_some() && self.record.program.is_some() {
             return Vec::new();
         }
-        process::descendants(own).unwrap_or_default()
+        let mut left = process::descendants(own).unwrap_or_default();
+        left.retain(|process| !self.is_leaving(process.pid));
+        left
     }
 
     pub(super) fn finish(mut self) -> Result<(), WardenError> {
+        // Those on their way out had their time.
+        self.leaving.clear();
         // Here still after a start that failed.
         self.relay.take().into_iter().for_each(Relay::end);
         self.tidy();
