@@ -158,7 +158,7 @@ async fn carry_out(
         ..group.clone()
     };
     world.ask(|intent| intent.scale(service, wanted.clone()))?;
-    // Whoever comes now plans with the new number and waits for its turn; nobody is sent away for as long as drains last.
+    // Whoever comes now plans with the new number and waits for its turn: nobody is sent away while replicas drain.
     drop(lock);
     steps::scale(world, service, &wanted).await?;
     Ok(true)
