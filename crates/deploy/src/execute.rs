@@ -12,6 +12,8 @@ use crate::{Fault, Plan, ReleaseId, Step, StepError, Target, Watch};
 #[derive(Debug)]
 pub struct Executor {
     journal: Journal,
+    /// The records of `open`.
+    story: Vec<Record>,
     open: Option<Unfinished>,
     watch: Option<Arc<dyn Watch>>,
 }
@@ -105,7 +107,7 @@ pub enum ExecuteError {
 pub type Sink<'a> = dyn FnMut(Progress<'_>) + 'a;
 
 impl Executor {
-    /// Opens the journal in `dir`, from now on for this executor alone. `crash` arms the seam that tests use.
+    /// Opens the journal in `dir`. `crash` arms the seam that tests use.
     pub fn open(dir: &Path, crash: Option<CrashPoint>) -> Result<Self, ExecuteError> {
         let (mut journal, replay) = Journal::open(dir)?;
         journal.crash_at(crash);
@@ -117,11 +119,9 @@ impl Executor {
                 source,
             })?);
         }
-        // Into a segment of its own: whoever wrote to this journal before, stood still, and wakes up now, writes to one
-        // that nobody reads any more.
-        journal.compact(record::story(&records))?;
         Ok(Self {
             journal,
+            story: record::story(&records).to_vec(),
             open: record::unfinished(&records),
             watch: None,
         })
@@ -150,6 +150,7 @@ impl Executor {
         let Some(open) = self.open.clone() else {
             return Ok(None);
         };
+        self.claim()?;
         if open.can_resume_to(release) {
             let finished = self.go_on(&open.plan, open.applied, target, progress)?;
             return Ok(Some(Settled::Resumed(finished)));
@@ -184,8 +185,15 @@ impl Executor {
         if plan.is_empty() {
             return Ok(Finished::Done);
         }
+        self.claim()?;
         self.journal.append(&Record::Begin { plan: plan.clone() })?;
         self.go_on(&plan, 0, target, progress)
+    }
+
+    /// Goes on in a segment of its own: whoever wrote to this journal before, stood still, and wakes up now, writes to
+    /// one that nobody reads any more.
+    fn claim(&mut self) -> Result<(), ExecuteError> {
+        Ok(self.journal.compact(&self.story)?)
     }
 
     fn go_on(
@@ -265,6 +273,7 @@ impl Executor {
     fn end(&mut self, ended: Ended) -> Result<(), ExecuteError> {
         self.journal.append(&Record::End { ended })?;
         self.open = None;
+        self.story.clear();
         Ok(())
     }
 }

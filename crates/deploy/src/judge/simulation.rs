@@ -50,7 +50,7 @@ struct World {
 }
 
 const CALM: World = World {
-    rates: (10, 40),
+    rates: (8, 24),
     errors_ppm: 0,
     doubled_permille: 0,
     storms: false,

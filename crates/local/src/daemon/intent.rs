@@ -264,6 +264,100 @@ mod tests {
         assert!(intent.is_idle());
     }
 
+    fn group(revision: &[u8], release: &str, cohort: Cohort, ids: &[&str]) -> Wanted {
+        Wanted {
+            release: release.parse().unwrap(),
+            cohort,
+            ids: ids.iter().map(|id| (*id).to_owned()).collect(),
+            ..wanted(revision, 2)
+        }
+    }
+
+    const OLD: &str = "r000000000001";
+    const NEW: &str = "r000000000002";
+
+    fn shifting(share: u32) -> Intent {
+        let mut intent = Intent {
+            release: Some(OLD.parse().unwrap()),
+            ..Intent::default()
+        };
+        intent.scale("api", group(b"1", OLD, Cohort::Stable, &[]));
+        intent.scale("api", group(b"1", OLD, Cohort::Fresh, &["api-3"]));
+        intent.scale("api", group(b"2", NEW, Cohort::Canary, &[]));
+        intent.scale("other", group(b"3", OLD, Cohort::Stable, &[]));
+        intent.shift = Some(Shifted {
+            to: NEW.parse().unwrap(),
+            share,
+        });
+        intent
+    }
+
+    #[test]
+    fn a_replica_is_told_by_its_release_and_a_fresh_one_by_its_name() {
+        let intent = shifting(50);
+        let cohort = |release, id| intent.cohort("api", release, id);
+        assert_eq!(cohort(OLD, "api-1"), Cohort::Stable);
+        assert_eq!(cohort(OLD, "api-3"), Cohort::Fresh);
+        assert_eq!(cohort(NEW, "api-4"), Cohort::Canary);
+        assert_eq!(intent.cohort("other", OLD, "other-1"), Cohort::Stable);
+        assert_eq!(intent.cohort("gone", OLD, "gone-1"), Cohort::Stable);
+    }
+
+    #[test]
+    fn a_group_that_shrinks_names_its_members_until_they_are_gone() {
+        let mut intent = shifting(50);
+        let mut fresh = group(b"1", OLD, Cohort::Fresh, &[]);
+        fresh.replicas = 0;
+        intent.scale("api", fresh.clone());
+        assert_eq!(intent.cohort("api", OLD, "api-3"), Cohort::Fresh);
+        intent.left("api", &fresh, &BTreeSet::new());
+        assert_eq!(intent.services["api"].len(), 2);
+    }
+
+    #[test]
+    fn cooling_leaves_the_canaries_as_the_stable_ones_and_touches_nothing_before_all_is_theirs() {
+        let mut intent = shifting(500);
+        let before = intent.clone();
+        intent.cool();
+        assert_eq!(intent, before);
+        let mut intent = shifting(1000);
+        intent.commit(Some(NEW.parse().unwrap()), 77);
+        assert_eq!(intent.warm_until_ms, Some(77));
+        intent.cool();
+        assert_eq!(
+            intent.services["api"],
+            [group(b"2", NEW, Cohort::Stable, &[])]
+        );
+        assert_eq!(intent.services["other"].len(), 1);
+        assert_eq!((intent.shift, intent.warm_until_ms), (None, None));
+    }
+
+    #[test]
+    fn a_promotion_taken_back_is_what_was_before() {
+        let mut intent = shifting(1000);
+        intent.cool();
+        let (new, services): (ReleaseId, _) = (NEW.parse().unwrap(), ["api".to_owned()]);
+        let cooled = intent.clone();
+        intent.promote((&new, &services), Cohort::Stable, Cohort::Canary);
+        assert_eq!(intent.share(), 1000);
+        intent.promote((&new, &services), Cohort::Canary, Cohort::Stable);
+        assert_eq!(intent, cooled);
+    }
+
+    #[test]
+    fn the_history_is_cut_by_a_way_back_and_bounded() {
+        let id = |number: usize| -> ReleaseId { format!("r{number:012x}").parse().unwrap() };
+        let mut intent = Intent::default();
+        for number in 0..HISTORY + 3 {
+            intent.commit(Some(id(number)), 0);
+        }
+        assert_eq!(intent.history.len(), HISTORY);
+        assert_eq!(intent.warm_until_ms, None, "nothing is left beside it");
+        intent.commit(Some(id(HISTORY)), 0);
+        assert_eq!(intent.history.last(), Some(&id(HISTORY)));
+        assert_eq!(intent.history.len(), HISTORY - 2);
+    }
+
     #[test]
     fn a_state_of_version_one_still_reads() {
         let project = tempfile::tempdir().unwrap();

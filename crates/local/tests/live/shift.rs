@@ -9,7 +9,7 @@ use plimsoll_deploy::judge::{Rules, Verdict};
 use plimsoll_deploy::{CanaryStep, Strategy, Watch};
 use plimsoll_local::{Ending, Event, Outcome, Phase, ProcessKind};
 
-use crate::project::{Project, Spec, answer, wait};
+use crate::project::{Project, Spec, answer, kill, wait};
 
 fn two() -> Spec {
     Spec {
@@ -313,4 +313,28 @@ fn scaling_reaches_the_replicas_that_have_the_requests() {
     project.local.scale("api", 1, &mut |_| {}).unwrap();
     assert_eq!(project.pids(ProcessKind::Replica).len(), 3);
     assert_eq!(project.get("/release"), "two");
+}
+
+#[test]
+fn what_is_kept_warm_outlives_the_supervisor_and_ends_with_the_next_change() {
+    let Some(project) = in_force(blue_green(3_600_000)) else {
+        return;
+    };
+    project.up_bundle(&two());
+    let all = project.pids(ProcessKind::Replica);
+    kill(project.pids(ProcessKind::Supervisor)[0]);
+    assert_eq!(project.up_bundle(&two()).ending, Ending::Unchanged);
+    assert_eq!(project.pids(ProcessKind::Replica), all);
+    assert_eq!(project.get("/release"), "two");
+    let three = Spec {
+        release: "three",
+        ..Spec::plain()
+    };
+    assert_eq!(project.up_bundle(&three).ending, Ending::InForce);
+    assert_eq!(project.get("/release"), "three");
+    let now = project.pids(ProcessKind::Replica);
+    assert_eq!(now.len(), 4, "the third, and the second kept warm");
+    assert_eq!(now.iter().filter(|pid| all.contains(pid)).count(), 2);
+    let kept = project.local.releases().unwrap();
+    assert_eq!(kept.iter().filter(|one| one.warm).count(), 1);
 }
