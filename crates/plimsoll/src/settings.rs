@@ -51,14 +51,7 @@ impl Environment {
                 .iter()
                 .find_map(|name| std::env::var(name).ok())
                 .filter(|value| !value.is_empty()),
-            runtime: std::env::var_os(RUNTIME)
-                .filter(|name| !name.is_empty())
-                .map(|name| {
-                    runtimes::find(
-                        &name.to_string_lossy(),
-                        &std::env::var_os("PATH").unwrap_or_default(),
-                    )
-                }),
+            runtime: runtime(),
             no_color: std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
             crash_at: std::env::var("PLIMSOLL_CRASH_AT")
                 .ok()
@@ -117,4 +110,18 @@ impl Environment {
             _ => Path::new("/tmp").join(format!("plimsoll-{}", rustix::process::getuid().as_raw())),
         }
     }
+}
+
+/// The runtime that the environment names, where it names one.
+fn runtime() -> Option<Result<PathBuf, RuntimeError>> {
+    let name = std::env::var_os(RUNTIME).filter(|name| !name.is_empty())?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = runtimes::find(&name.to_string_lossy(), &path);
+    Some(found.and_then(|runtime| {
+        if rustix::process::geteuid().is_root() {
+            Ok(runtime)
+        } else {
+            Err(RuntimeError::NotRoot)
+        }
+    }))
 }

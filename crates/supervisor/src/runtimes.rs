@@ -30,6 +30,12 @@ pub enum RuntimeError {
         /// How it is had.
         advice: String,
     },
+    /// Somebody else than root asks.
+    #[error("an OCI runtime contains programs for root only")]
+    NotRoot,
+    /// This machine contains nothing.
+    #[error("an OCI runtime cannot contain anything on this machine: {0}")]
+    Impossible(String),
     /// Something else is in its place.
     #[error("{} cannot be executed", .0.display())]
     NoProgram(PathBuf),

@@ -4,12 +4,12 @@
 //! A service that runs here and there is then scaled alike in both. Three things are decided one after the other, and
 //! each is in the [`Decision`] with what it was decided on:
 //!
-//! 1. **What the load asks for** ([`metric`]): for each metric `ceil(replicas × utilisation / target)`, unless that is
-//!    within a tenth of the target; of several metrics the largest. A replica that cannot be judged yet, or of which
-//!    nothing is known, counts so that it argues against a change, never for one.
+//! 1. **What the load asks for** ([`metric`]): for each metric `ceil(replicas × utilisation / target)`, unless the
+//!    utilisation is within a tenth of the target; of several metrics the largest. A replica that cannot be judged yet,
+//!    or of which nothing is known, counts so that it argues against a change, never for one.
 //! 2. **What it has asked for lately**: down only to the highest of the last 300 s, up at once.
-//! 3. **How fast**: up by the larger of 4 replicas and 100 % each 15 s, which is the default of Kubernetes; down by 25 %
-//!    each 60 s.
+//! 3. **How fast**: up by the larger of 4 replicas and 100 % each 15 s, which is the default of Kubernetes; down by
+//!    25 % each 60 s.
 //!
 //! After a start nothing is known of the last 300 s, so the count that is found stands for them.
 //!

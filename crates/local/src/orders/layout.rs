@@ -9,6 +9,7 @@ use plimsoll_image::program;
 use plimsoll_stdx::fs::{at, create_dir_private};
 use plimsoll_supervisor::order::{Backend, Bind, Door, ImageRoot, Isolation, Root, User};
 use plimsoll_supervisor::runner::Capabilities;
+use plimsoll_supervisor::runtimes::RuntimeError;
 
 use super::{empty, uids};
 use crate::resources::ensure_dir;
@@ -43,6 +44,9 @@ impl Layout {
         (runtime_dir, runtime): (&Path, Option<&Path>),
         machine: &Capabilities,
     ) -> Result<Self, LocalError> {
+        if let (Some(_), Err(reason)) = (runtime, &machine.contained) {
+            return Err(RuntimeError::Impossible(reason.clone()).into());
+        }
         let tree = if machine.tools.is_ok() {
             Tree::Own
         } else {
@@ -252,5 +256,37 @@ impl Layout {
     pub(crate) fn clear(&self) {
         // What stays behind is empty of secrets: shims remove theirs.
         let _ = std::fs::remove_dir_all(&self.short);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::StateDir;
+
+    #[test]
+    fn a_runtime_that_was_chosen_contains_what_is_contained_or_nothing_starts() {
+        let project = tempfile::tempdir().unwrap();
+        let env = StateDir::open(project.path())
+            .unwrap()
+            .environment("e")
+            .unwrap();
+        let machine = |contained| Capabilities {
+            root: false,
+            tools: Ok(()),
+            landlock: 0,
+            contained,
+        };
+        let runtime = Path::new("/usr/sbin/runc");
+        let layout =
+            |runtime, machine: Capabilities| Layout::new(&env, (project.path(), runtime), &machine);
+        let chosen = layout(Some(runtime), machine(Ok(()))).unwrap();
+        let backend = chosen.backend(Isolation::Contained);
+        assert_eq!(backend.runtime().as_deref(), Some("runc"));
+        assert!(chosen.backend(Isolation::Shared).is_own());
+        assert!(layout(None, machine(Err("no".into()))).is_ok());
+        let refused = layout(Some(runtime), machine(Err("no namespaces".into())));
+        let said = refused.unwrap_err().to_string();
+        assert!(said.contains("no namespaces"), "{said}");
     }
 }

@@ -1,5 +1,5 @@
-//! What the supervisor says of replicas, as the autoscaler's value: CPU from one look to the next, and since when one has
-//! been ready.
+//! What the supervisor says of replicas, as the autoscaler's value: CPU from one look to the next, and since when one
+//! has been ready.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use plimsoll_bundle::endpoints::Cohort;
 use plimsoll_deploy::autoscale::{Autoscaler, Decision, EVERY_MS, Rules};
 use plimsoll_stdx::clock::unix_ms;
 use plimsoll_supervisor::{Kind, ProcessStatus as Supervised};
@@ -87,37 +88,53 @@ async fn look(
         };
         let scaled = services.entry(service.clone()).or_default();
         let at_ms = clock.now_ms();
-        let decision = decide(scaled, &rules, (at_ms, &group), &of(&processes, &service));
+        let decision = decide(
+            scaled,
+            &rules,
+            (at_ms, &group),
+            &of(&processes, &service, &group),
+        );
         if decision.to == decision.from {
             continue;
         }
         if carry_out(world, &service, &group, &decision).await? {
-            let (from, to) = (decision.from, decision.to);
-            scaled.autoscaler.changed(clock.now_ms(), from, to);
+            let Decision { from, to, .. } = decision;
+            // From when it was asked, however long the leaving ones drained.
+            scaled.autoscaler.changed(at_ms, from, to);
         }
     }
     Ok(())
 }
 
-/// The services that no change is about.
+/// The replicas of each service that a load may change: all of them, while no change is about the service. Those that
+/// a change has left without requests are kept as they are for a way back.
 fn steady(intent: &Intent) -> BTreeMap<String, Wanted> {
-    if intent.release.is_none() || intent.release != intent.routed {
+    let keeps_warm = intent.keeps_warm();
+    let shifting = intent.shift.is_some() && !keeps_warm;
+    if shifting || intent.release.is_none() || intent.release != intent.routed {
         return BTreeMap::new();
     }
     let services = intent.services.iter();
     services
-        .filter_map(|(service, groups)| match groups.as_slice() {
-            [group] => Some((service.clone(), group.clone())),
-            _ => None,
+        .filter_map(|(service, groups)| {
+            let mut served = groups.iter();
+            let group = match groups.as_slice() {
+                [group] => group,
+                _ if keeps_warm => served.find(|group| group.cohort == Cohort::Canary)?,
+                _ => return None,
+            };
+            Some((service.clone(), group.clone()))
         })
         .collect()
 }
 
-fn of<'a>(processes: &'a [Supervised], service: &str) -> Vec<&'a Supervised> {
-    let replicas = processes.iter();
-    replicas
-        .filter(|process| process.kind == Kind::Replica && process.service == service)
-        .collect()
+fn of<'a>(processes: &'a [Supervised], service: &str, group: &Wanted) -> Vec<&'a Supervised> {
+    let is_of_group = |process: &&Supervised| {
+        process.kind == Kind::Replica
+            && process.service == service
+            && process.release == group.release.as_str()
+    };
+    processes.iter().filter(is_of_group).collect()
 }
 
 fn decide(
@@ -157,7 +174,7 @@ async fn carry_out(
         ..group.clone()
     };
     world.ask(|intent| intent.scale(service, wanted.clone()))?;
-    // Whoever comes now plans with the new number and waits for its turn; nobody is sent away for as long as drains last.
+    // Whoever comes now plans with the new number and waits for its turn: nobody is sent away while replicas drain.
     drop(lock);
     steps::scale(world, service, &wanted).await?;
     Ok(true)
@@ -174,8 +191,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use plimsoll_bundle::Digest;
-    use plimsoll_bundle::endpoints::Cohort;
-    use plimsoll_deploy::ReleaseId;
+    use plimsoll_deploy::{ReleaseId, Shifted};
 
     use super::*;
 
@@ -204,6 +220,18 @@ mod tests {
         intent.routed = Some(release);
         let names: Vec<String> = steady(&intent).into_keys().collect();
         assert_eq!(names, ["api"]);
+        // All requests have been moved, and what they left is kept warm; until then it is a change.
+        let canary = Wanted {
+            cohort: Cohort::Canary,
+            ..wanted(b"4", 3)
+        };
+        intent.scale("api", canary.clone());
+        for (share, expected) in [(1000, Some(&canary)), (500, None)] {
+            let to = "r000000000001".parse().unwrap();
+            intent.shift = Some(Shifted { to, share });
+            assert_eq!(steady(&intent).get("api"), expected, "{share}");
+        }
+        intent.shift = None;
         intent.release = Some("r000000000002".parse().unwrap());
         assert!(steady(&intent).is_empty());
     }
