@@ -43,13 +43,13 @@ pub(crate) struct Lease {
 
 impl Lease {
     /// Takes the lease of the environment in `dir`, without waiting: somebody who holds it and shows signs of life is
-    /// an error.
-    pub(crate) fn take(dir: &Path) -> Result<Self, LockError> {
+    /// an error. Its token is above `floor` too: the newest that somebody else remembers.
+    pub(crate) fn take(dir: &Path, floor: u64) -> Result<Self, LockError> {
         for _ in 0..TRIES {
             let newest = tokens(dir)?.into_iter().max().unwrap_or(0);
             match ensure_free(dir, newest)? {
                 Free::Yes(_predecessor) => {
-                    if let Some(lease) = create(dir, newest + 1)? {
+                    if let Some(lease) = create(dir, newest.max(floor) + 1)? {
                         return Ok(lease);
                     }
                 }
@@ -189,11 +189,14 @@ mod tests {
     #[test]
     fn a_second_holder_waits_for_the_first_and_has_a_higher_token() {
         let dir = tempfile::tempdir().unwrap();
-        let first = Lease::take(dir.path()).unwrap();
-        assert!(matches!(Lease::take(dir.path()), Err(LockError::Held(_))));
+        let first = Lease::take(dir.path(), 0).unwrap();
+        assert!(matches!(
+            Lease::take(dir.path(), 0),
+            Err(LockError::Held(_))
+        ));
         let token = first.token();
         drop(first);
-        let second = Lease::take(dir.path()).unwrap();
+        let second = Lease::take(dir.path(), 0).unwrap();
         assert!(second.token() > token);
         assert_eq!(tokens(dir.path()).unwrap(), [second.token()]);
     }
@@ -202,23 +205,23 @@ mod tests {
     #[test]
     fn a_holder_that_stands_still_is_succeeded_and_does_not_come_back() {
         let dir = tempfile::tempdir().unwrap();
-        let mut still = Lease::take(dir.path()).unwrap();
+        let mut still = Lease::take(dir.path(), 0).unwrap();
         let (end, thread) = still.signs.take().unwrap();
         drop(end);
         thread.join().unwrap();
         assert!(
-            matches!(Lease::take(dir.path()), Err(LockError::Held(_))),
+            matches!(Lease::take(dir.path(), 0), Err(LockError::Held(_))),
             "not yet"
         );
         still
             .file
             .set_modified(SystemTime::now() - TTL * 2)
             .unwrap();
-        let successor = Lease::take(dir.path()).unwrap();
+        let successor = Lease::take(dir.path(), 0).unwrap();
         assert!(successor.token() > still.token());
         drop(still);
         assert!(
-            matches!(Lease::take(dir.path()), Err(LockError::Held(_))),
+            matches!(Lease::take(dir.path(), 0), Err(LockError::Held(_))),
             "the successor's stays"
         );
     }
@@ -227,14 +230,14 @@ mod tests {
     fn of_many_who_succeed_a_dead_one_at_once_one_does() {
         for _ in 0..20 {
             let dir = Arc::new(tempfile::tempdir().unwrap());
-            drop(Lease::take(dir.path()).unwrap());
+            drop(Lease::take(dir.path(), 0).unwrap());
             let start = Arc::new(Barrier::new(8));
             let takers: Vec<_> = (0..8)
                 .map(|_| {
                     let (dir, start) = (Arc::clone(&dir), Arc::clone(&start));
                     std::thread::spawn(move || {
                         start.wait();
-                        let taken = Lease::take(dir.path());
+                        let taken = Lease::take(dir.path(), 0);
                         start.wait();
                         taken.is_ok()
                     })
@@ -243,6 +246,14 @@ mod tests {
             let won = takers.into_iter().map(|taker| taker.join().unwrap());
             assert_eq!(won.filter(|won| *won).count(), 1);
         }
+    }
+
+    /// The files may be lost where what they fenced off is not: a folder that was copied without them.
+    #[test]
+    fn a_token_is_above_what_others_remember() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(Lease::take(dir.path(), 41).unwrap().token(), 42);
+        assert_eq!(Lease::take(dir.path(), 7).unwrap().token(), 43);
     }
 
     #[test]
@@ -256,6 +267,6 @@ mod tests {
         ] {
             File::create(dir.path().join(name)).unwrap();
         }
-        assert_eq!(Lease::take(dir.path()).unwrap().token(), 1);
+        assert_eq!(Lease::take(dir.path(), 0).unwrap().token(), 1);
     }
 }

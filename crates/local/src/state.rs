@@ -8,6 +8,7 @@ use plimsoll_stdx::fs::{at, create_dir_private, read_bounded, write_atomic};
 use plimsoll_stdx::lock::LockError;
 
 use crate::LocalError;
+use crate::daemon::intent::Intent;
 use crate::lease::Lease;
 
 /// The name of the state directory in a project.
@@ -209,7 +210,8 @@ impl EnvDir {
 
     /// Taken by whoever changes the environment, for as long as the change lasts.
     pub(crate) fn lock_for_change(&self) -> Result<Lease, LocalError> {
-        Lease::take(&self.root).map_err(|error| match error {
+        let fence = Intent::load(self)?.fence;
+        Lease::take(&self.root, fence).map_err(|error| match error {
             LockError::Held(_) => LocalError::Busy(error),
             LockError::Fs(_) => LocalError::Lock(error),
         })

@@ -210,13 +210,17 @@ fn a_blue_green_change_killed_at_any_record_serves_one_release_and_is_resumed_or
         "scale, shift, scale, promote, commit: {records}"
     );
     let visitor = Visitor::start(project.port);
+    // There and back by turns.
+    let mut releases = ["one", "two"];
     for (point, decision) in points(records, Decision::Resume) {
-        assert!(dies(&project, "two", &point), "{point}");
+        releases.reverse();
+        let [to, _] = releases;
+        assert!(dies(&project, to, &point), "{point}");
         assert_one_release(&project, &point);
-        assert_eq!(deploy(&project, "two").decision, decision, "{point}");
-        assert_serves(&project, "two", &point);
-        deploy(&project, "one");
+        assert_eq!(deploy(&project, to).decision, decision, "{point}");
+        assert_serves(&project, to, &point);
     }
+    deploy(&project, "one");
     for (point, decision) in points(records, Decision::Undo) {
         assert!(dies(&project, "two", &point), "{point}");
         assert_one_release(&project, &point);

@@ -214,6 +214,28 @@ fn a_canary_that_fails_requests_is_taken_back_with_the_numbers() {
 }
 
 #[test]
+fn a_canary_that_is_slow_is_taken_back_with_the_numbers() {
+    let Some(project) = in_force(canary(300, 120_000)) else {
+        return;
+    };
+    let first = project.pids(ProcessKind::Replica);
+    let crowd = Crowd::start(project.port);
+    let outcome = project.up_bundle(&Spec {
+        command: "serve-slow",
+        ..two()
+    });
+    let seen = crowd.end();
+    let message = undone(&outcome);
+    assert!(message.contains("is worse: p99 of api: "), "{message}");
+    assert!(message.contains("of the fresh replicas)"), "{message}");
+    assert!(
+        seen.iter().all(|(status, _)| *status == 200),
+        "a request failed"
+    );
+    assert_is_as_before(&project, &first);
+}
+
+#[test]
 fn a_canary_that_dies_is_taken_back_with_its_last_words() {
     let Some(project) = in_force(canary(300, 60_000)) else {
         return;
