@@ -17,30 +17,30 @@ pub(super) struct Aged {
     pub(super) needs: BTreeSet<Digest>,
 }
 
-/// Parts `releases` (newest first) into those that stay and those that go. `measure` says how many bytes a set of
-/// kept releases takes.
+/// Parts `releases` (newest first) into those that stay and those that go: those in use stay, the one to go back to, and
+/// the newest others up to the number. `measure` says how many bytes a set of kept releases takes.
 pub(super) fn choose<'a, E>(
     releases: &'a [Aged],
-    used: &BTreeSet<ReleaseId>,
+    (used, back): (&BTreeSet<ReleaseId>, Option<&ReleaseId>),
     keep: Keep,
     measure: impl Fn(&[&'a Aged]) -> Result<u64, E>,
 ) -> Result<(Vec<&'a Aged>, Vec<&'a Aged>), E> {
-    let mut spare = keep.releases.max(1);
+    let newest_other = releases.iter().find(|one| !used.contains(&one.id));
+    let back = back.or(newest_other.map(|one| &one.id));
+    let needed = |one: &Aged| used.contains(&one.id) || Some(&one.id) == back;
+    let mut spare = keep.releases.saturating_sub(1);
     let mut kept: Vec<&Aged> = Vec::new();
     for release in releases {
-        if used.contains(&release.id) {
+        if needed(release) {
             kept.push(release);
         } else if spare > 0 {
             spare -= 1;
             kept.push(release);
         }
     }
-    let back = kept.iter().find(|one| !used.contains(&one.id));
-    let back = back.map(|one| one.id.clone());
     if let Some(quota) = keep.quota {
         while measure(&kept)? > quota {
-            let can_go = |one: &&Aged| !used.contains(&one.id) && Some(&one.id) != back.as_ref();
-            let Some(oldest) = kept.iter().rposition(can_go) else {
+            let Some(oldest) = kept.iter().rposition(|one| !needed(one)) else {
                 break;
             };
             kept.remove(oldest);
@@ -73,6 +73,15 @@ mod tests {
     }
 
     fn kept(used: &[u64], releases_kept: usize, quota: Option<u64>) -> Vec<u64> {
+        kept_beside(used, None, (releases_kept, quota))
+    }
+
+    fn kept_beside(
+        used: &[u64],
+        back: Option<u64>,
+        (releases_kept, quota): (usize, Option<u64>),
+    ) -> Vec<u64> {
+        let back = back.map(id);
         let releases = releases();
         let used = used.iter().map(|number| id(*number)).collect();
         let keep = Keep {
@@ -81,7 +90,7 @@ mod tests {
         };
         // Each takes ten bytes.
         let measure = |kept: &[&Aged]| Ok::<_, Infallible>(kept.len() as u64 * 10);
-        let (kept, removed) = choose(&releases, &used, keep, measure).unwrap();
+        let (kept, removed) = choose(&releases, (&used, back.as_ref()), keep, measure).unwrap();
         assert_eq!(kept.len() + removed.len(), releases.len());
         let number = |one: &&Aged| one.id.as_str()[1..].parse().unwrap();
         kept.iter().map(number).collect()
@@ -98,6 +107,13 @@ mod tests {
     fn there_is_always_one_to_roll_back_to() {
         assert_eq!(kept(&[9], 0, None), [9, 8]);
         assert_eq!(kept(&[9], 5, Some(0)), [9, 8]);
+    }
+
+    #[test]
+    fn the_one_to_go_back_to_is_what_was_in_force_before_whatever_its_age() {
+        assert_eq!(kept_beside(&[9], Some(3), (1, None)), [9, 3]);
+        assert_eq!(kept_beside(&[9], Some(3), (2, Some(0))), [9, 3]);
+        assert_eq!(kept_beside(&[9], Some(3), (2, None)), [9, 8, 3]);
     }
 
     #[test]

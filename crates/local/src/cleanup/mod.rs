@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::daemon::intent::Intent;
 use crate::lease::Lease;
-use crate::{EnvDir, LocalError, StateDir, images, release};
+use crate::{EnvDir, LocalError, StateDir, images, release, releases};
 use choice::{Aged, choose};
 
 /// What was written within this time may belong to a build in progress, which has no release yet. Longer than any
@@ -63,7 +63,9 @@ pub fn cleanup(
     let measure = |kept: &[&Aged]| -> Result<u64, LocalError> {
         disk::bytes_of(state, &needed(kept, &elsewhere))
     };
-    let (kept, removed) = choose(&releases, &used, keep, measure)?;
+    // Where nothing was in force before, there is nothing to go back to.
+    let back = releases::before(env).ok();
+    let (kept, removed) = choose(&releases, (&used, back.as_ref()), keep, measure)?;
     let needed = needed(&kept, &elsewhere);
     let ids = |aged: &[&Aged]| aged.iter().map(|one| one.id.clone()).collect();
     let mut cleaned = Cleaned {
