@@ -107,7 +107,8 @@ impl Up {
             "{said}"
         );
         let place = self.folder.path().to_str().unwrap();
-        assert_eq!(processes(place), Vec::<String>::new(), "{said}");
+        // A process that was killed by its group is gone a moment after the signal: nobody of ours is its parent.
+        wait_until("its processes to be gone", || processes(place).is_empty());
         assert_eq!(sockets(self.folder.path()), Vec::<String>::new(), "{said}");
         let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
         assert!(!mounts.contains(place), "{mounts}");
