@@ -4,12 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// Different reasons that are kept; the failures of others are counted all the same.
 const REASONS_MAX: usize = 16;
-/// A build that answers within this time of the first answer was there before: a change takes longer to begin.
-const BEFORE: Duration = Duration::from_millis(500);
 /// Different builds that are kept: a change has two, and an app that invents one per answer has no use.
 const BUILDS_MAX: usize = 64;
 
@@ -42,14 +40,22 @@ pub struct Tally {
 /// The answers of one build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Build {
+    /// Whether it was there before the change began.
+    pub before: bool,
     /// How many.
     pub answers: u64,
     /// How many of them failed.
     pub failed: u64,
     /// When the first came, from the start of the prober.
+    #[serde(rename = "first_ms", serialize_with = "milliseconds")]
     pub first: Duration,
     /// When the last came, from the start of the prober.
+    #[serde(rename = "last_ms", serialize_with = "milliseconds")]
     pub last: Duration,
+}
+
+fn milliseconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
 impl Tally {
@@ -58,12 +64,21 @@ impl Tally {
         self.failed == 0 && self.broken == 0
     }
 
+    /// Notes an answer that `build` gave before the change.
+    pub(crate) fn knew(&mut self, build: &str, at: Duration) {
+        self.saw(build, at, true);
+        if let Some(build) = self.builds.get_mut(build) {
+            build.before = true;
+        }
+    }
+
     /// Notes an answer of `build`.
     pub(crate) fn saw(&mut self, build: &str, at: Duration, served: bool) {
         if !self.builds.contains_key(build) && self.builds.len() >= BUILDS_MAX {
             return;
         }
         let seen = self.builds.entry(build.to_owned()).or_insert(Build {
+            before: false,
             answers: 0,
             failed: 0,
             first: at,
@@ -85,21 +100,16 @@ impl Tally {
         *self.reasons.entry(name.to_owned()).or_default() += 1;
     }
 
-    /// Builds that answered for the first time after the change began.
+    /// Builds that did not answer before the change.
     pub fn new_builds(&self) -> impl Iterator<Item = &Build> {
-        let start = self.builds.values().map(|build| build.first).min();
-        let old_until = start.unwrap_or_default() + BEFORE;
-        self.builds
-            .values()
-            .filter(move |build| build.first >= old_until)
+        self.builds.values().filter(|build| !build.before)
     }
 
-    /// From the first answer of a build that was not there at the start to the last answer of one that was: how long
+    /// From the first answer of a build that was not there before to the last answer of one that was: how long
     /// the two releases answered side by side. `None` where the app does not name its builds, or nothing changed.
     pub fn cut_over(&self) -> Option<Duration> {
         let first_new = self.new_builds().map(|build| build.first).min()?;
-        let news: Vec<&Build> = self.new_builds().collect();
-        let old = self.builds.values().filter(|build| !news.contains(build));
+        let old = self.builds.values().filter(|build| build.before);
         let last_old = old.map(|build| build.last).max()?;
         Some(last_old.saturating_sub(first_new))
     }
@@ -150,18 +160,19 @@ mod tests {
     #[test]
     fn the_cut_over_is_the_time_that_both_builds_answered() {
         let mut tally = Tally::default();
-        tally.saw("a", at(0), true);
+        tally.knew("a", at(0));
         assert_eq!(tally.cut_over(), None, "nothing changed");
-        tally.saw("b", at(5_000), true);
-        tally.saw("a", at(5_250), true);
+        tally.saw("b", at(100), true);
+        tally.saw("a", at(350), true);
         tally.saw("b", at(6_000), true);
+        assert_eq!(tally.new_builds().count(), 1);
         assert_eq!(tally.cut_over(), Some(at(250)));
     }
 
     #[test]
     fn a_change_without_any_overlap_took_no_time() {
         let mut tally = Tally::default();
-        tally.saw("a", at(0), true);
+        tally.knew("a", at(0));
         tally.saw("b", at(5_000), true);
         assert_eq!(tally.cut_over(), Some(Duration::ZERO));
     }

@@ -167,7 +167,7 @@ async fn usual(shared: &Shared, target: &Target) -> Result<StatusCode, String> {
     }
     if let Some(build) = &answer.build {
         let at = shared.began.elapsed();
-        shared.count(|tally| tally.saw(build, at, true));
+        shared.count(|tally| tally.knew(build, at));
     }
     Ok(status)
 }

@@ -17,8 +17,8 @@ pub(super) struct Aged {
     pub(super) needs: BTreeSet<Digest>,
 }
 
-/// Parts `releases` (newest first) into those that stay and those that go: those in use stay, the one to go back to, and
-/// the newest others up to the number. `measure` says how many bytes a set of kept releases takes.
+/// Parts `releases` (newest first) into those that stay and those that go: those in use stay, the one to go back to,
+/// and the newest others up to the number. `measure` says how many bytes a set of kept releases takes.
 pub(super) fn choose<'a, E>(
     releases: &'a [Aged],
     (used, back): (&BTreeSet<ReleaseId>, Option<&ReleaseId>),
