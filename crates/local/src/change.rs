@@ -106,11 +106,11 @@ impl Local {
     /// Brings a release that is kept into force again, with the images, the configuration and the versions of secrets
     /// that it had: the one named, or the one that was in force before. All services at once; where its replicas are
     /// still warm nothing is started. Makes no release, and migrates nothing that it has migrated before. Refused when
-    /// the schema has moved beyond the release.
+    /// the schema has moved beyond the release. Nobody who looks on takes it back: what fails meanwhile may be what is
+    /// being left.
     pub fn roll_back(
         &self,
         id: Option<ReleaseId>,
-        watch: Option<Arc<dyn Watch>>,
         sink: &mut Sink<'_>,
     ) -> Result<Outcome, LocalError> {
         let lease = self.env.lock_for_change()?;
@@ -118,11 +118,7 @@ impl Local {
         let kept = release::load(&self.env, &id)?;
         schema_gate::ensure_open(&self.env, &id)?;
         let held = self.hold(lease, sink)?;
-        let terms = Terms {
-            watch,
-            ..Terms::of_the_way_back()
-        };
-        self.enact(&kept, &terms, held, sink)
+        self.enact(&kept, &Terms::of_the_way_back(), held, sink)
     }
 
     /// A daemon of this build that takes orders from the holder of `lease` alone, when all that was asked before is

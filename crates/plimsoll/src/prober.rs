@@ -62,9 +62,12 @@ impl Watch for Counting {
     }
 }
 
-/// Why a change with this tally is to be taken back.
+/// Why a change with this tally is to be taken back. A failure that a build of before has answered is no reason: it may
+/// be what the change mends.
 fn verdict(tally: &Tally, judged: bool) -> Option<String> {
-    let excused = if judged { failed_of_new(tally) } else { 0 };
+    let builds = tally.builds.values();
+    let excused = builds.filter(|build| build.before || judged);
+    let excused: u64 = excused.map(|build| build.failed).sum();
     if tally.failed <= excused && tally.broken == 0 {
         return None;
     }
@@ -73,11 +76,6 @@ fn verdict(tally: &Tally, judged: bool) -> Option<String> {
         .map(|(reason, times)| format!("{times} × {reason}"))
         .collect();
     Some(format!("{tally} ({})", reasons.join("; ")))
-}
-
-/// Failed answers of builds that were not there when the change began.
-fn failed_of_new(tally: &Tally) -> u64 {
-    tally.new_builds().map(|build| build.failed).sum()
 }
 
 /// One request per service and port, and every route that takes sockets.
@@ -161,4 +159,66 @@ fn connector(table: &GatewayTable, state: &Path) -> Result<Connector, String> {
     let authority = state.join("ca").join(CERTIFICATE);
     let authorities: &[&Path] = if local { &[&authority] } else { &[] };
     Connector::try_new(authorities).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use plimsoll_load::Build;
+
+    use super::*;
+
+    /// Five failed requests, so many of them answered by a build of before and by a new one.
+    fn tally(of_old: u64, of_new: u64) -> Tally {
+        let build = |before, failed| Build {
+            before,
+            answers: 100,
+            failed,
+            first: Duration::ZERO,
+            last: Duration::ZERO,
+        };
+        let mut tally = Tally {
+            requests: 200,
+            failed: 5,
+            ..Tally::default()
+        };
+        tally.builds.insert("old".to_owned(), build(true, of_old));
+        tally.builds.insert("new".to_owned(), build(false, of_new));
+        tally
+    }
+
+    #[test]
+    fn failures_undo_a_change_unless_they_were_there_before_or_are_for_the_judge() {
+        for (of_old, of_new, judged, undone) in [
+            (5, 0, false, false),
+            (0, 5, false, true),
+            (0, 5, true, false),
+            (2, 3, true, false),
+            (2, 2, true, true),
+            (0, 0, true, true),
+        ] {
+            let verdict = verdict(&tally(of_old, of_new), judged);
+            assert_eq!(
+                verdict.is_some(),
+                undone,
+                "{of_old} {of_new} {judged}: {verdict:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_broken_socket_undoes_a_change_and_is_named_with_its_number() {
+        let mut tally = Tally {
+            broken: 1,
+            ..Tally::default()
+        };
+        tally.reasons.insert("ws: it broke".to_owned(), 1);
+        let said = verdict(&tally, true).unwrap();
+        assert!(
+            said.contains("1 sockets broken") && said.contains("1 × ws: it broke"),
+            "{said}"
+        );
+        assert_eq!(verdict(&Tally::default(), false), None);
+    }
 }

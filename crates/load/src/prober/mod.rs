@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use tokio::sync::watch;
+use tokio::time::timeout_at;
 
 use crate::http1::Connection;
 use crate::{Address, Connector, Tally};
@@ -22,6 +23,9 @@ use crate::{Address, Connector, Tally};
 const KEPT: Duration = Duration::from_millis(50);
 /// Between two requests of a client that opens a connection for each.
 const FRESH: Duration = Duration::from_millis(100);
+
+/// The whole first round takes no longer: what does not answer is not waited for by a change that may be meant to mend it.
+const LEARN: Duration = Duration::from_secs(1);
 
 /// Something to ask for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,7 +85,7 @@ impl Shared {
 impl Prober {
     /// Asks for every target once, so that its usual answer is known, then goes on asking on a thread of its own.
     /// Targets that do not answer as a living app does (a failure, a rate limit, no WebSocket) are skipped, with the
-    /// reason. Returns when the first round is over: at most 35 s per target.
+    /// reason. Returns when the first round is over: after a second at most.
     pub fn start(connector: Connector, targets: Vec<Target>) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -138,13 +142,17 @@ impl Drop for Prober {
 async fn learn(shared: &Shared, targets: Vec<Target>) -> (Vec<Learnt>, Vec<Skipped>) {
     let mut learnt = Vec::new();
     let mut skipped = Vec::new();
+    let deadline = tokio::time::Instant::now() + LEARN;
     for target in targets {
-        let asked = if target.socket {
-            sockets::learn(shared, &target).await
-        } else {
-            usual(shared, &target).await
-        };
-        match asked {
+        let asked = timeout_at(deadline, async {
+            if target.socket {
+                sockets::learn(shared, &target).await
+            } else {
+                usual(shared, &target).await
+            }
+        });
+        let late = |_| Err("no answer in time before the change".to_owned());
+        match asked.await.unwrap_or_else(late) {
             Ok(expected) => learnt.push(Learnt { target, expected }),
             Err(reason) => skipped.push(Skipped {
                 name: target.name,

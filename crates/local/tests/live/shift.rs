@@ -125,7 +125,7 @@ fn what_blue_green_keeps_warm_takes_the_requests_back_without_a_start() {
     );
     assert_eq!(project.pids(ProcessKind::Replica), all);
 
-    let outcome = project.local.roll_back(None, None, &mut |_| {}).unwrap();
+    let outcome = project.local.roll_back(None, &mut |_| {}).unwrap();
     assert_eq!(outcome.ending, Ending::InForce);
     eprintln!("back to what was warm in {:?}", outcome.took);
     assert_eq!(project.header("x-table"), "one");
@@ -147,12 +147,12 @@ fn what_is_kept_warm_is_ended_when_its_time_is_over() {
         project.pids(ProcessKind::Replica).len() == 2
     });
     assert_eq!(project.get("/release"), "two");
-    let back = project.local.roll_back(None, None, &mut |_| {}).unwrap();
+    let back = project.local.roll_back(None, &mut |_| {}).unwrap();
     assert_eq!(back.ending, Ending::InForce, "it is started again");
     assert_eq!(project.get("/release"), "one");
     assert_eq!(project.pids(ProcessKind::Replica).len(), 2);
     assert!(
-        project.local.roll_back(None, None, &mut |_| {}).is_err(),
+        project.local.roll_back(None, &mut |_| {}).is_err(),
         "nothing was before it"
     );
 }

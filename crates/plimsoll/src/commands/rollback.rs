@@ -1,6 +1,5 @@
 //! `plimsoll rollback [RELEASE]`.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use plimsoll_deploy::ReleaseId;
@@ -35,8 +34,7 @@ pub(crate) fn run(context: &Context, args: &RollbackArgs) -> Result<ExitStatus> 
         (context.printer, &progress),
     );
     let mut show = Show::new(&mut progress, context.printer);
-    let watch = counting.clone().map(|counting| counting as Arc<_>);
-    let outcome = local.roll_back(wish, watch, &mut |event| show.event(&event));
+    let outcome = local.roll_back(wish, &mut |event| show.event(&event));
     progress.close();
     let counted = Counted::of(counting.as_deref());
     trail.end(&outcome, Some(&counted.line()), context.printer);
