@@ -24,7 +24,7 @@ const KEPT: Duration = Duration::from_millis(50);
 /// Between two requests of a client that opens a connection for each.
 const FRESH: Duration = Duration::from_millis(100);
 
-/// The whole first round takes no longer: what does not answer is not waited for by a change that may be meant to mend it.
+/// The whole first round takes no longer: a change that may be meant to mend what does not answer does not wait for it.
 const LEARN: Duration = Duration::from_secs(1);
 
 /// Something to ask for.
