@@ -106,6 +106,8 @@ pub enum Outcome {
     Unchanged,
     /// It was taken back.
     Undone,
+    /// It failed, and what does no harm was left standing.
+    Stopped,
     /// It ended with an error.
     Failed,
 }

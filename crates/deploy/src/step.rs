@@ -177,6 +177,24 @@ impl Step {
         }
     }
 
+    /// Whether requests go elsewhere by it, or what serves them is no longer what it was. A share that falls to nothing
+    /// goes back to where all others are.
+    pub fn moves_requests(&self) -> bool {
+        match self {
+            Self::Resource { to, .. } | Self::Listen { to, .. } => to.is_none(),
+            Self::Migrate { .. } | Self::Seed { .. } | Self::Judge { .. } | Self::Cool { .. } => {
+                false
+            }
+            Self::Scale {
+                cohort, from, to, ..
+            } => cohort.is_stable() && from != to,
+            Self::Shift {
+                from, to, table, ..
+            } => *to > 0 || *from == WHOLE || table.is_some(),
+            Self::Route { .. } | Self::Promote { .. } | Self::Commit { .. } => true,
+        }
+    }
+
     /// One line for people, without a full stop.
     pub fn describe(&self) -> String {
         match self {

@@ -66,6 +66,9 @@ impl Trail {
                     Ending::Undone { message, .. } => {
                         (audit::Outcome::Undone, release, Some(message.clone()))
                     }
+                    Ending::Stopped { message, .. } => {
+                        (audit::Outcome::Stopped, release, Some(message.clone()))
+                    }
                 }
             }
             Err(error) => (audit::Outcome::Failed, None, Some(error.to_string())),
