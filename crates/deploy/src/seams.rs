@@ -69,6 +69,7 @@ pub(crate) fn want(release: u32, revision: u8, strategy: &Strategy) -> Desired {
         revision: Digest::of(&[&[revision], name.as_bytes()].concat()),
         replicas: 2,
         migrate: true,
+        rehearse: true,
         seed: false,
     };
     let services = ["api", "worker"].map(|name| (name.to_owned(), service(name)));

@@ -30,6 +30,14 @@ pub enum Step {
         /// The release after.
         to: Option<ReleaseId>,
     },
+    /// The migration of a service ran on a copy of the schema, and nothing is left of the copy. Touches nothing else.
+    /// Without a way back; what is left of a copy after a crash is dropped when this is taken back.
+    Rehearse {
+        /// The release.
+        release: ReleaseId,
+        /// The service.
+        service: String,
+    },
     /// The migration of a service ran to its end, once per release. Without a way back: the schema stays as it is, and
     /// whether an older release runs on it is what schema ranges decide.
     Migrate {
@@ -153,9 +161,11 @@ impl Step {
                     std::mem::swap(&mut table.from, &mut table.to);
                 }
             }
-            Self::Migrate { .. } | Self::Seed { .. } | Self::Judge { .. } | Self::Cool { .. } => {
-                return None;
-            }
+            Self::Rehearse { .. }
+            | Self::Migrate { .. }
+            | Self::Seed { .. }
+            | Self::Judge { .. }
+            | Self::Cool { .. } => return None,
         }
         Some(step)
     }
@@ -168,7 +178,8 @@ impl Step {
             | Self::Route { from, to }
             | Self::Commit { from, to, .. } => from == to,
             Self::Scale { from, to, .. } => from == to,
-            Self::Migrate { .. }
+            Self::Rehearse { .. }
+            | Self::Migrate { .. }
             | Self::Seed { .. }
             | Self::Shift { .. }
             | Self::Judge { .. }
@@ -182,9 +193,11 @@ impl Step {
     pub fn moves_requests(&self) -> bool {
         match self {
             Self::Resource { to, .. } | Self::Listen { to, .. } => to.is_none(),
-            Self::Migrate { .. } | Self::Seed { .. } | Self::Judge { .. } | Self::Cool { .. } => {
-                false
-            }
+            Self::Rehearse { .. }
+            | Self::Migrate { .. }
+            | Self::Seed { .. }
+            | Self::Judge { .. }
+            | Self::Cool { .. } => false,
             Self::Scale {
                 cohort, from, to, ..
             } => cohort.is_stable() && from != to,
@@ -204,6 +217,9 @@ impl Step {
             Self::Resource { name, to: None, .. } => format!("stop {name}"),
             Self::Listen { to: Some(_), .. } => "open the edge".into(),
             Self::Listen { to: None, .. } => "close the edge".into(),
+            Self::Rehearse { service, .. } => {
+                format!("try the migration of {service} on a copy of the schema")
+            }
             Self::Migrate { service, .. } => format!("migrate the schema of {service}"),
             Self::Seed { service, .. } => format!("fill {service} with development data"),
             Self::Scale {

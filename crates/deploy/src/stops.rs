@@ -36,6 +36,11 @@ fn every_failure(mut check: impl FnMut(&Strategy, usize, (&Memory, &Plan))) {
     }
 }
 
+/// In memory where there is such a place: hundreds of journals are flushed record by record here.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
+}
+
 fn stopped(
     dir: &std::path::Path,
     failing: usize,
@@ -54,7 +59,7 @@ fn stopped(
 fn wherever_it_fails_the_release_before_has_all_requests_and_the_rest_is_said() {
     let mut left = 0;
     every_failure(|strategy, failing, (start, plan)| {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = folder();
         let (target, ended) = stopped(dir.path(), failing, (start, plan));
         let context = format!("{strategy:?} failing at {}", plan.steps[failing].describe());
         assert_eq!(requests(&target.now), requests(&start.now), "{context}");
@@ -84,7 +89,7 @@ fn wherever_it_fails_the_release_before_has_all_requests_and_the_rest_is_said() 
 fn what_was_left_standing_is_gone_on_with_taken_back_or_replaced() {
     every_failure(|strategy, failing, (start, plan)| {
         for goal in [2, 1, 3] {
-            let dir = tempfile::tempdir().unwrap();
+            let dir = folder();
             let (mut target, _) = stopped(dir.path(), failing, (start, plan));
             let stands = plan.harmless(failing) > 0;
             let context = format!("{strategy:?} failing at {failing}, then release {goal}");
@@ -107,7 +112,7 @@ fn what_was_left_standing_is_gone_on_with_taken_back_or_replaced() {
 #[test]
 fn a_change_that_is_taken_back_leaves_what_an_earlier_one_had_left() {
     let (start, second, plan) = change(&strategies()[2]);
-    let dir = tempfile::tempdir().unwrap();
+    let dir = folder();
     let failing = plan.steps.len() - 3;
     let (target, _) = stopped(dir.path(), failing, (&start, &plan));
     let again = Plan::try_new(&target.now, &second).unwrap();
@@ -147,7 +152,7 @@ fn one_that_is_killed_while_it_stops_goes_on_stopping() {
         let keep = plan.harmless(failing);
         let back: Vec<usize> = (keep..=failing).rev().collect();
         for undone in 0..=back.len() {
-            let dir = tempfile::tempdir().unwrap();
+            let dir = folder();
             let (mut journal, _) = plimsoll_store::Journal::open(dir.path()).unwrap();
             let mut target = start.clone();
             let mut write = |record: Record| journal.append(&record).unwrap();

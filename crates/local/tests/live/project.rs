@@ -387,6 +387,7 @@ impl Project {
             status: command("schema"),
             lock_timeout_ms: 5000,
             within_ms: 20_000,
+            dry_run: true,
         };
         let seed = CommandSpec {
             command: command("seed"),

@@ -46,8 +46,11 @@ pub(crate) fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> {
         &mut progress,
     )?;
     let mut show = Show::new(&mut progress, context.printer);
-    let trail = Trail::begin(&local, &args.env, (Action::Up, None))?;
-    let outcome = local.deploy(&request, &mut |event| show.event(&event));
+    let mut trail = Trail::begin(&local, &args.env, (Action::Up, None))?;
+    let outcome = local.deploy(&request, &mut |event| {
+        trail.note(&event, context.printer);
+        show.event(&event);
+    });
     progress.close();
     trail.end(&outcome, None, context.printer);
     let is_in_force = |outcome: &Outcome| outcome.ending.is_in_force();
