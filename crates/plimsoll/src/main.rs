@@ -15,6 +15,7 @@ mod exit;
 mod help;
 mod images;
 mod interrupt;
+mod portrait;
 mod printer;
 mod prober;
 mod progress;
