@@ -177,3 +177,45 @@ fn a_release_says_what_it_consists_of_and_who_brought_it() {
         "{unknown:?}"
     );
 }
+
+#[test]
+fn a_sign_off_that_nobody_gave_stops_a_deploy_before_anything_is_changed() {
+    let folder = Folder::new();
+    folder.write("site/index.html", "one");
+    let open = "[env.production.approval.cto]\nrole = \"CTO\"\n";
+    folder.write("plimsoll.toml", &format!("{SITE}\n{open}"));
+    for command in ["deploy", "up"] {
+        let refused = folder.run(&[command, "--env", "production"]).ends_with(1);
+        for words in [
+            "waits for 1 sign-off",
+            "approval.cto (CTO): not signed",
+            "[env.production.approval.cto]",
+        ] {
+            assert!(refused.stderr.contains(words), "{words}: {refused:?}");
+        }
+    }
+    assert!(!folder.app().join(".plimsoll/env/production").exists());
+}
+
+#[test]
+fn a_plan_shows_sign_offs_and_development_does_not_wait_for_them() {
+    let site = Site::up();
+    let file = site.folder.read("plimsoll.toml");
+    let open = "[approval.cto]\nrole = \"CTO\"\n";
+    site.folder
+        .write("plimsoll.toml", &format!("{file}\n{open}"));
+    let planned = site.run(&["deploy", "--plan"]).ends_with(0);
+    assert!(
+        planned.stdout.contains("approval.cto (CTO): not signed"),
+        "{planned:?}"
+    );
+    let planned = site.json(&["deploy", "--plan"]);
+    assert_eq!(planned["approvals"][0]["objection"], "not signed");
+    site.page("two");
+    let deployed = site.run(&["deploy"]).ends_with(0);
+    assert!(
+        deployed.stderr.contains("a deploy would wait for it"),
+        "{deployed:?}"
+    );
+    assert_eq!(site.get(), "two");
+}
