@@ -80,6 +80,10 @@ pub enum Action {
     Deploy,
     /// An earlier release was brought back.
     Rollback,
+    /// The migration of a service was tried on a copy of the schema.
+    Rehearse,
+    /// The migration of a service was let at its schema.
+    Migrate,
     /// The number of replicas was changed by hand.
     Scale,
     /// A secret got a value.
@@ -106,6 +110,8 @@ pub enum Outcome {
     Unchanged,
     /// It was taken back.
     Undone,
+    /// It failed, and what does no harm was left standing.
+    Stopped,
     /// It ended with an error.
     Failed,
 }

@@ -57,12 +57,13 @@ pub(crate) fn run(context: &Context, args: &DeployArgs) -> Result<ExitStatus> {
         (context.printer, &progress),
     );
     request.watch = counting.clone().map(|counting| counting as Arc<_>);
-    let trail = Trail::begin(&local, &args.env, (Action::Deploy, None))?;
+    let mut trail = Trail::begin(&local, &args.env, (Action::Deploy, None))?;
     let mut show = Show::new(&mut progress, context.printer);
     let outcome = local.deploy(&request, &mut |event| {
         if let Event::Planned { plan } = &event {
             lines(context, plan);
         }
+        trail.note(&event, context.printer);
         show.event(&event);
     });
     progress.close();

@@ -46,11 +46,14 @@ pub(crate) fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> {
         &mut progress,
     )?;
     let mut show = Show::new(&mut progress, context.printer);
-    let trail = Trail::begin(&local, &args.env, (Action::Up, None))?;
-    let outcome = local.deploy(&request, &mut |event| show.event(&event));
+    let mut trail = Trail::begin(&local, &args.env, (Action::Up, None))?;
+    let outcome = local.deploy(&request, &mut |event| {
+        trail.note(&event, context.printer);
+        show.event(&event);
+    });
     progress.close();
     trail.end(&outcome, None, context.printer);
-    let is_in_force = |outcome: &Outcome| !matches!(outcome.ending, Ending::Undone { .. });
+    let is_in_force = |outcome: &Outcome| outcome.ending.is_in_force();
     if cancel.is_cancelled() && !outcome.as_ref().is_ok_and(is_in_force) {
         return interrupted(&local, args, context, outcome);
     }
@@ -74,6 +77,10 @@ fn interrupted(
     if args.detach {
         return Err(Failure::interrupted().advise(match outcome {
             Ok(outcome) if outcome.stopped => "the change was taken back: nothing runs, as before",
+            Ok(Outcome {
+                ending: Ending::Stopped { .. },
+                ..
+            }) => "the change was stopped: `plimsoll rollback` takes back what it left standing",
             Ok(_) => "the change was taken back: what ran before goes on",
             Err(_) => "what runs goes on: `plimsoll up` ends the change, `plimsoll down` stops all",
         }));
