@@ -70,6 +70,18 @@ pub struct Who {
     pub host: Option<String>,
 }
 
+impl Who {
+    /// The name that the machine knows them by, or their number, with who they were before they became it.
+    pub fn name(&self) -> String {
+        let user = self.user.clone();
+        let user = user.unwrap_or_else(|| format!("uid {}", self.uid));
+        match &self.sudo {
+            Some(before) => format!("{user} (for {before})"),
+            None => user,
+        }
+    }
+}
+
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -14,7 +14,7 @@ use crate::exit::{ExitStatus, Failure, Result};
 use crate::printer::Tone;
 use crate::progress::Progress;
 use crate::trail::Trail;
-use crate::{change, interrupt, request};
+use crate::{approvals, change, interrupt, request};
 
 /// The one line of `up --detach` on standard output, and of `up --format json`.
 #[derive(Debug, Serialize)]
@@ -33,6 +33,7 @@ pub(crate) fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> {
     let began = Instant::now();
     let project = context.load(&args.env)?;
     let app = &project.app;
+    approvals::ensure(app, context.printer)?;
     let local = context.local(&project.dir, &app.about.name, &args.env)?;
     let cancel = local.canceller();
     interrupt::cancel_on_signal(cancel.clone())?;
