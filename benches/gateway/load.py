@@ -23,7 +23,10 @@ def saturate(pid, url, seconds):
     requests = int(re.search(r"(\d+) requests in", out).group(1))
     if "Non-2xx" in out or "Socket errors" in out:
         sys.exit(f"{url} failed requests, so its figures mean nothing:\n{out}")
-    p99 = milliseconds(re.search(r"99%\s+(\S+)", out).group(1))
+    found = re.search(r"99%\s+([\d.]+(?:us|ms|s))", out)
+    if not found:
+        sys.exit(f"wrk says no p99 for {url}:\n{out}")
+    p99 = milliseconds(found.group(1))
     return {"cpu_us": cpu / requests * 1e6, "p99_ms": p99, "rps": requests / seconds}
 
 

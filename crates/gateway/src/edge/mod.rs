@@ -3,6 +3,7 @@
 //! Reading order: [`check`] and [`path`] (what a request must be), [`route`] (where it goes), [`handle`] (the way
 //! through), [`proxy`] and [`tunnel`] (to a replica and back), [`serve`] (connections), [`core`] (what a core has).
 
+pub(crate) mod asked;
 pub(crate) mod balance;
 pub(crate) mod body;
 pub(crate) mod cache;
@@ -20,6 +21,7 @@ pub(crate) mod headers;
 mod lengths;
 pub(crate) mod limit;
 pub(crate) mod maintenance;
+pub(crate) mod outgoing;
 pub(crate) mod patience;
 pub(crate) mod pool;
 pub(crate) mod problem;
@@ -37,5 +39,6 @@ pub(crate) mod tally;
 pub(crate) mod timers;
 pub(crate) mod tunnel;
 pub(crate) mod upstream;
+pub(crate) mod values;
 pub(crate) mod watch;
 mod websocket;

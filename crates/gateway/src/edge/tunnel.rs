@@ -15,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::time::timeout;
 
+use super::asked::Asked;
 use super::body::EdgeBody;
 use super::core::Core;
 use super::dial::{Upstream, dial};
@@ -72,8 +73,9 @@ pub(crate) async fn open(
     exchange: &mut Exchange,
     route: &Route,
     service: &Service,
-    (mut request, kind, path): (Request<Incoming>, Kind, &str),
+    (asked, kind, path): (Box<Asked>, Kind, &str),
 ) -> Result<Response<EdgeBody>, Problem> {
+    let mut request = asked.into_request();
     let client = hyper::upgrade::on(&mut request);
     let (mut parts, _) = request.into_parts();
     rewrite(exchange, route, &mut parts, path)?;
