@@ -42,6 +42,8 @@ pub(crate) struct Line<'a> {
     pub(crate) retries: u32,
     /// Whether the client got the whole answer.
     pub(crate) complete: bool,
+    /// Whether a line of the request's head ended without CR, as smuggling is tried.
+    pub(crate) bare_end: bool,
 }
 
 /// One core's buffer.
@@ -174,6 +176,9 @@ fn write_line(line: &Line<'_>, into: &mut Vec<u8>) {
     if !line.complete {
         into.extend_from_slice(b",\"aborted\":true");
     }
+    if line.bare_end {
+        into.extend_from_slice(b",\"bare_lf\":true");
+    }
     into.extend_from_slice(b"}\n");
 }
 
@@ -270,6 +275,7 @@ mod tests {
             endpoint: "backend-0-1",
             retries: 1,
             complete: false,
+            bare_end: false,
         }
     }
 

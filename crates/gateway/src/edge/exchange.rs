@@ -53,6 +53,7 @@ pub(crate) struct Exchange {
     status: u16,
     bytes: u64,
     complete: bool,
+    bare_end: bool,
 }
 
 impl Exchange {
@@ -84,6 +85,7 @@ impl Exchange {
             status: 0,
             bytes: 0,
             complete: false,
+            bare_end: client.watch.has_bare_end(),
         })
     }
 
@@ -181,6 +183,7 @@ impl Exchange {
             endpoint: self.endpoint.as_ref().map_or("", |endpoint| &endpoint.id),
             retries: self.retries,
             complete: self.complete,
+            bare_end: self.bare_end,
         });
     }
 }
