@@ -42,6 +42,8 @@ pub(crate) struct Line<'a> {
     pub(crate) retries: u32,
     /// Whether the client got the whole answer.
     pub(crate) complete: bool,
+    /// Whether a line of the request's head ended without CR, as smuggling is tried.
+    pub(crate) bare_end: bool,
 }
 
 /// One core's buffer.
@@ -147,15 +149,16 @@ impl Drop for LogBuffer {
 
 fn write_line(line: &Line<'_>, into: &mut Vec<u8>) {
     let mut digits = itoa::Buffer::new();
-    write_text(b"\",\"request_id\":\"", line.request_id, into);
-    write_text(b"\",\"client\":\"", line.client, into);
-    write_text(b"\",\"protocol\":\"", line.protocol.as_bytes(), into);
+    // An id was checked, an address and a protocol are ours, and a method is a token.
+    write_plain(b"\",\"request_id\":\"", line.request_id, into);
+    write_plain(b"\",\"client\":\"", line.client, into);
+    write_plain(b"\",\"protocol\":\"", line.protocol.as_bytes(), into);
     into.extend_from_slice(if line.tls {
         b"\",\"tls\":true"
     } else {
         b"\",\"tls\":false"
     });
-    write_text(b",\"method\":\"", line.method.as_bytes(), into);
+    write_plain(b",\"method\":\"", line.method.as_bytes(), into);
     write_text(b"\",\"host\":\"", line.host, into);
     write_text(b"\",\"path\":\"", line.path.as_bytes(), into);
     write_text(b"\",\"route\":\"", line.route.as_bytes(), into);
@@ -173,7 +176,15 @@ fn write_line(line: &Line<'_>, into: &mut Vec<u8>) {
     if !line.complete {
         into.extend_from_slice(b",\"aborted\":true");
     }
+    if line.bare_end {
+        into.extend_from_slice(b",\"bare_lf\":true");
+    }
     into.extend_from_slice(b"}\n");
+}
+
+fn write_plain(before: &[u8], text: &[u8], into: &mut Vec<u8>) {
+    into.extend_from_slice(before);
+    into.extend_from_slice(text);
 }
 
 fn write_text(before: &[u8], text: &[u8], into: &mut Vec<u8>) {
@@ -264,6 +275,7 @@ mod tests {
             endpoint: "backend-0-1",
             retries: 1,
             complete: false,
+            bare_end: false,
         }
     }
 

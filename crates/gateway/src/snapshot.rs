@@ -1,17 +1,16 @@
 //! Table and endpoints, ready for use: immutable, swapped as a whole.
 
 mod error;
+mod fixed;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderValue, Method};
 use plimsoll_bundle::Digest;
 use plimsoll_bundle::endpoints::{Endpoints, Traffic};
-use plimsoll_bundle::local::{
-    Destination, Encoding, GatewayTable, HeaderValue as HeaderSpec, RouteSpec,
-};
+use plimsoll_bundle::local::{Destination, Encoding, GatewayTable, RouteSpec};
 use plimsoll_files::site::Settings;
 use plimsoll_files::{Folder, Site, path};
 use rustls::pki_types::ServerName;
@@ -33,11 +32,10 @@ use crate::identity::{Identity, Peer};
 use crate::samples::Samples;
 
 pub(crate) use error::TableError;
+pub(crate) use fixed::FixedHeaders;
 
 /// Ports per replica that can have a pool of their own.
 const POOLS_PER_ENDPOINT: u64 = 256;
-
-type Headers = Vec<(HeaderName, HeaderValue)>;
 
 /// What one core routes by.
 #[derive(Debug, Default)]
@@ -53,8 +51,8 @@ pub(crate) struct Snapshot {
     pub(crate) compress: Vec<Encoding>,
     /// Whether a table was ever put.
     pub(crate) has_table: bool,
-    headers: Headers,
-    tls_headers: Headers,
+    /// Headers of answers that belong to no route.
+    pub(crate) headers: FixedHeaders,
     pools: HashSet<u64>,
 }
 
@@ -184,7 +182,6 @@ impl Registry {
         }
         let peers = self.peers(table)?;
         let (listed, replicas) = self.list(endpoints, &peers);
-        let shared = |of: &str, tls| compile_headers(of, &table.headers, &[], tls);
         let context = Context {
             table,
             replicas: &replicas,
@@ -216,8 +213,7 @@ impl Registry {
             redirect: table.listeners.https.filter(|_| table.tls.redirect),
             compress: table.compress.clone(),
             has_table: true,
-            headers: shared("headers", false)?,
-            tls_headers: shared("headers", true)?,
+            headers: FixedHeaders::compile(self.cores, "headers", &table.headers, &[])?,
             pools: pools.collect(),
             endpoints: listed,
             routes,
@@ -352,8 +348,7 @@ impl Registry {
                 of: of.clone(),
                 source,
             })?,
-            headers: compile_headers(&of, &table.headers, &spec.headers, false)?,
-            tls_headers: compile_headers(&of, &table.headers, &spec.headers, true)?,
+            headers: FixedHeaders::compile(self.cores, &of, &table.headers, &spec.headers)?,
             stream: spec.stream,
             cache_control,
             cache: spec.keep_ms.map(|keep_ms| Cache {
@@ -436,15 +431,6 @@ struct Context<'a> {
 }
 
 impl Snapshot {
-    /// Headers of answers that belong to no route.
-    pub(crate) fn headers(&self, tls: bool) -> &Headers {
-        if tls {
-            &self.tls_headers
-        } else {
-            &self.headers
-        }
-    }
-
     /// Whether a pool belongs to a replica of this snapshot.
     pub(crate) fn knows_pool(&self, pool: u64) -> bool {
         self.pools.contains(&pool)
@@ -464,29 +450,6 @@ pub(crate) fn artefacts(table: &GatewayTable) -> BTreeSet<&Digest> {
         .filter_map(|route| match &route.to {
             Destination::Files { artefact, .. } => Some(artefact),
             Destination::Service { .. } => None,
-        })
-        .collect()
-}
-
-/// The table's headers, with those of the route instead where they have the same name.
-fn compile_headers(
-    of: &str,
-    table: &[HeaderSpec],
-    route: &[HeaderSpec],
-    tls: bool,
-) -> Result<Headers, TableError> {
-    let replaced = |header: &&HeaderSpec| !route.iter().any(|other| other.name == header.name);
-    let specs = table.iter().filter(replaced).chain(route);
-    specs
-        .filter(|header| tls || !header.tls_only)
-        .map(|header| {
-            let error = |text: &String| TableError::Header {
-                of: of.to_owned(),
-                text: text.clone(),
-            };
-            let name = HeaderName::try_from(&header.name).map_err(|_| error(&header.name))?;
-            let value = HeaderValue::try_from(&header.value).map_err(|_| error(&header.value))?;
-            Ok((name, value))
         })
         .collect()
 }

@@ -372,3 +372,25 @@ fn what_has_one_meaning_is_passed_on_in_one_form_and_the_next_request_is_the_nex
         assert!(seen[1].head.starts_with("GET /next "), "{name}");
     }
 }
+
+#[test]
+fn a_line_of_a_head_that_ends_without_cr_is_said_in_the_log_and_one_of_a_body_is_not() {
+    let backend = Backend::start();
+    let mut edge = edge(&backend);
+    for bytes in [
+        "GET /bare HTTP/1.1\nhost: a\nconnection: close\n\n",
+        "POST /bare HTTP/1.1\r\nhost: a\r\nconnection: close\ncontent-length: 3\r\n\r\na\nb",
+        "GET /whole HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n",
+        "POST /whole HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 3\r\n\r\na\nb",
+    ] {
+        let answer = exchange(&edge, bytes);
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{bytes}: {answer}");
+    }
+    edge.stop();
+    let line = |line: &serde_json::Value| format!("{} {}", line["path"], line["bare_lf"] == true);
+    // Each core has a buffer of its own.
+    let mut said: Vec<String> = edge.log().iter().map(line).collect();
+    said.sort();
+    let (bare, whole) = ("\"/bare\" true", "\"/whole\" false");
+    assert_eq!(said, [bare, bare, whole, whole]);
+}

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ use hyper::body::Incoming;
 use plimsoll_files::Content;
 
 use super::pool::Lease;
-use super::sockets::Ticket;
+use super::sockets::{Sockets, Ticket};
 use super::timers::Timer;
 
 /// The body of an answer.
@@ -112,6 +113,28 @@ pub(crate) struct UpstreamBody {
 }
 
 impl UpstreamBody {
+    /// A body that comes over `lease`, of which something is there already.
+    pub(crate) fn new(held: VecDeque<Bytes>, rest: Option<Incoming>, lease: Lease) -> Self {
+        Self {
+            held,
+            rest,
+            lease,
+            ticket: None,
+            pause: None,
+        }
+    }
+
+    /// It is a stream of events: it ends by the budget for sockets.
+    pub(crate) fn becomes_socket(&mut self, sockets: &Rc<Sockets>) {
+        let replica = self.lease.in_flight.as_mut().map(|in_flight| {
+            in_flight.becomes_socket();
+            let endpoint = in_flight.endpoint();
+            (endpoint.key, endpoint.is_draining())
+        });
+        let (key, leaving) = replica.unwrap_or_default();
+        self.ticket = Some(sockets.enter(key, leaving));
+    }
+
     fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         let Some(rest) = &mut self.rest else {
             return Poll::Ready(None);

@@ -2,7 +2,7 @@
 //!
 //! hyper parses; this refuses what hyper lets through and two programs could read in two ways. One message rule cannot
 //! be checked on the head alone: where a request has both lengths, hyper keeps the chunked one, removes the other and
-//! closes the connection afterwards; [`super::lengths`] has seen the bytes.
+//! closes the connection afterwards; [`super::framing`] has seen the bytes.
 
 use http::request::Parts;
 use http::uri::Authority;

@@ -15,6 +15,7 @@ use super::pool::Pools;
 use super::resp::{Address, Link};
 use super::sockets::Sockets;
 use super::timers::{TICK, Timers};
+use super::values::Values;
 use super::watch::{Command as Tell, Watch};
 use crate::access_log::LogBuffer;
 use crate::random::Random;
@@ -117,18 +118,23 @@ pub(crate) enum Command {
     },
 }
 
+/// The snapshot that one core routes by. Who has it is counted per core: one count for all would go from one core's
+/// cache to the other's at each request.
+pub(crate) type InForce = Rc<Arc<Snapshot>>;
+
 /// One core.
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) id: usize,
     pub(crate) shared: Arc<Shared>,
     pub(crate) random: Random,
+    pub(crate) values: Values,
     pub(crate) timers: Rc<Timers>,
     pub(crate) pools: Rc<Pools>,
     pub(crate) sockets: Rc<Sockets>,
     pub(crate) log: LogBuffer,
     pub(crate) in_flight: Cell<u64>,
-    snapshot: RefCell<Arc<Snapshot>>,
+    snapshot: RefCell<InForce>,
     watches: RefCell<HashMap<u64, Arc<Watch>>>,
     links: RefCell<Vec<(Address, Rc<Link>)>>,
     next_connection: Cell<u64>,
@@ -150,12 +156,13 @@ impl Core {
             id,
             shared,
             random: Random::seeded(),
+            values: Values::default(),
             pools: Rc::new(Pools::new(Rc::clone(&timers))),
             timers,
             sockets: Rc::default(),
             log,
             in_flight: Cell::new(0),
-            snapshot: RefCell::new(snapshot),
+            snapshot: RefCell::new(Rc::new(snapshot)),
             watches: RefCell::default(),
             links: RefCell::default(),
             next_connection: Cell::new(0),
@@ -165,8 +172,8 @@ impl Core {
     }
 
     /// The snapshot in force.
-    pub(crate) fn snapshot(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.snapshot.borrow())
+    pub(crate) fn snapshot(&self) -> InForce {
+        Rc::clone(&self.snapshot.borrow())
     }
 
     /// This core's connection to a Redis; the first who asks opens it.
@@ -244,7 +251,7 @@ impl Core {
         while let Some(command) = commands.recv().await {
             match command {
                 Command::Swap(snapshot, done) => {
-                    *self.snapshot.borrow_mut() = snapshot;
+                    *self.snapshot.borrow_mut() = Rc::new(snapshot);
                     // Whoever asked may have given up waiting.
                     let _ = done.send(());
                 }

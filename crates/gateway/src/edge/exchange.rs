@@ -53,11 +53,12 @@ pub(crate) struct Exchange {
     status: u16,
     bytes: u64,
     complete: bool,
+    bare_end: bool,
 }
 
 impl Exchange {
-    /// A request has come.
-    pub(crate) fn begin(core: &Rc<Core>, client: &Rc<Client>, parts: &Parts) -> Self {
+    /// A request has come. In a box, because it goes into the answer's body at the end.
+    pub(crate) fn begin(core: &Rc<Core>, client: &Rc<Client>, parts: &Parts) -> Box<Self> {
         client.watch.begin();
         core.in_flight.set(core.in_flight.get() + 1);
         let request_id = parts
@@ -66,7 +67,7 @@ impl Exchange {
             .filter(|value| headers::is_request_id(value))
             .cloned()
             .unwrap_or_else(|| new_request_id(core));
-        Self {
+        Box::new(Self {
             core: Rc::clone(core),
             client: Rc::clone(client),
             started: Instant::now(),
@@ -84,24 +85,24 @@ impl Exchange {
             status: 0,
             bytes: 0,
             complete: false,
-        }
+            bare_end: client.watch.has_bare_end(),
+        })
     }
 
     /// Sets what every answer carries, and gives the answer this exchange's end to keep.
-    pub(crate) fn finish(mut self, response: Response<EdgeBody>) -> Response<Tracked> {
+    pub(crate) fn finish(mut self: Box<Self>, response: Response<EdgeBody>) -> Response<Tracked> {
         let (mut parts, body) = response.into_parts();
         self.status = parts.status.as_u16();
         // The replica's version is no matter of the client's connection.
         parts.version = Version::HTTP_11;
         let snapshot;
-        let fixed = match &self.route {
-            Some(route) if self.client.tls => &route.tls_headers,
-            Some(route) => &route.headers,
-            None => {
-                snapshot = self.core.snapshot();
-                snapshot.headers(self.client.tls)
-            }
+        let fixed = if let Some(route) = &self.route {
+            &route.headers
+        } else {
+            snapshot = self.core.snapshot();
+            &snapshot.headers
         };
+        let fixed = fixed.on(self.core.id, self.client.tls);
         parts.headers.reserve(fixed.len() + 4);
         for (name, value) in fixed {
             parts.headers.insert(name, value.clone());
@@ -182,6 +183,7 @@ impl Exchange {
             endpoint: self.endpoint.as_ref().map_or("", |endpoint| &endpoint.id),
             retries: self.retries,
             complete: self.complete,
+            bare_end: self.bare_end,
         });
     }
 }
@@ -200,8 +202,7 @@ impl Drop for Exchange {
 }
 
 fn new_request_id(core: &Core) -> HeaderValue {
-    let id = core.random.hex_id();
-    HeaderValue::from_bytes(&id).unwrap_or(HeaderValue::from_static("0"))
+    core.values.cut(&core.random.hex_id())
 }
 
 /// A trace context for a request that came without one; not sampled, because nobody asked for it.
@@ -219,16 +220,14 @@ pub(crate) fn set_traceparent(core: &Core, headers: &mut http::HeaderMap) {
     value[36..52].copy_from_slice(&core.random.hex_half());
     value[52] = b'-';
     headers.remove("tracestate");
-    if let Ok(value) = HeaderValue::from_bytes(&value) {
-        headers.insert(TRACEPARENT, value);
-    }
+    headers.insert(TRACEPARENT, core.values.cut(&value));
 }
 
 /// A body that is counted on its way out and keeps its exchange until its end.
 #[derive(Debug)]
 pub(crate) struct Tracked {
     body: EdgeBody,
-    exchange: Exchange,
+    exchange: Box<Exchange>,
 }
 
 impl Body for Tracked {

@@ -63,9 +63,10 @@ fn is_ours(name: &str) -> bool {
 }
 
 /// Removes what is `doomed` and what the `connection` header nominates. One look at each name: most messages have
-/// nothing or one to remove, and looking up every name that could be there costs a hash for each.
+/// nothing to remove but that header, and looking up every name that could be there costs a hash for each.
 fn strip(headers: &mut HeaderMap, doomed: impl Fn(&str) -> bool) {
     let mut names = nominated(headers);
+    headers.remove(header::CONNECTION);
     names.extend(headers.keys().filter(|name| doomed(name.as_str())).cloned());
     for name in names {
         headers.remove(name);

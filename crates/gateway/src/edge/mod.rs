@@ -3,6 +3,7 @@
 //! Reading order: [`check`] and [`path`] (what a request must be), [`route`] (where it goes), [`handle`] (the way
 //! through), [`proxy`] and [`tunnel`] (to a replica and back), [`serve`] (connections), [`core`] (what a core has).
 
+pub(crate) mod asked;
 pub(crate) mod balance;
 pub(crate) mod body;
 pub(crate) mod cache;
@@ -14,12 +15,13 @@ pub(crate) mod cors;
 pub(crate) mod dial;
 pub(crate) mod endpoint;
 pub(crate) mod exchange;
+mod framing;
 pub(crate) mod gate;
 pub(crate) mod handle;
 pub(crate) mod headers;
-mod lengths;
 pub(crate) mod limit;
 pub(crate) mod maintenance;
+pub(crate) mod outgoing;
 pub(crate) mod patience;
 pub(crate) mod pool;
 pub(crate) mod problem;
@@ -37,5 +39,6 @@ pub(crate) mod tally;
 pub(crate) mod timers;
 pub(crate) mod tunnel;
 pub(crate) mod upstream;
+pub(crate) mod values;
 pub(crate) mod watch;
 mod websocket;

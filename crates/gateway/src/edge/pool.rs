@@ -7,6 +7,9 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::TrySendError;
 use hyper::client::conn::http1::SendRequest;
 
 use super::endpoint::InFlight;
@@ -20,6 +23,8 @@ pub(crate) const MAX_AGE: Duration = Duration::from_secs(4);
 
 /// A connection's sending half.
 pub(crate) type Sender = SendRequest<RequestBody>;
+/// What came of sending on it.
+pub(crate) type Sent = Result<Response<Incoming>, TrySendError<Request<RequestBody>>>;
 
 /// The idle connections of one core.
 #[derive(Debug)]
@@ -126,6 +131,17 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
+    /// Begins to send a request; what it gives waits for the answer's head. `None` where the connection is gone.
+    pub(crate) fn send(
+        &mut self,
+        request: Request<RequestBody>,
+        progress: Option<Rc<Progress>>,
+    ) -> Option<impl Future<Output = Sent> + use<>> {
+        self.progress = progress;
+        let sender = self.sender.as_mut()?;
+        Some(sender.try_send_request(request))
+    }
+
     /// The response was read to its end.
     pub(crate) fn finished(&mut self) {
         let sent = self

@@ -6,30 +6,32 @@
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
-use std::pin::Pin;
-use std::rc::Rc;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::request::Parts;
-use http::{HeaderMap, Method, Request, Response, StatusCode, header};
+use http::response::Parts;
+use http::{HeaderMap, Response, StatusCode, header};
 use http_body::Body as _;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 
+use super::asked::Asked;
 use super::body::{EdgeBody, UpstreamBody};
+use super::core::Core;
 use super::endpoint::Endpoint;
 use super::exchange::Exchange;
 use super::headers;
+use super::outgoing::Outgoing;
 use super::patience::Patience;
 use super::pool::Lease;
 use super::problem::Problem;
-use super::request_body::{Progress, RequestBody};
+use super::request_body::RequestBody;
 use super::route::{Route, Service};
 use super::timers::Elapsed;
-use super::upstream::{AttemptError, lease, send};
+use super::upstream::{AttemptError, lease, settle};
 
 /// Bodies of PUT and DELETE that are kept, and what is held back of answers.
 pub(crate) const KEPT: usize = 64 * 1024;
@@ -42,8 +44,8 @@ struct Journey<'a> {
     exchange: &'a mut Exchange,
     route: &'a Route,
     service: &'a Service,
+    request: Box<Outgoing>,
     tried: Vec<u64>,
-    replayable: bool,
     /// Where to go once more although it was tried: its connection may only have been too old.
     again: Option<Arc<Endpoint>>,
     /// How often a connection was closed before the request was on it.
@@ -55,62 +57,54 @@ pub(crate) async fn proxy(
     exchange: &mut Exchange,
     route: &Route,
     service: &Service,
-    request: Request<Incoming>,
+    mut asked: Box<Asked>,
 ) -> Result<Response<EdgeBody>, Problem> {
-    let (parts, incoming) = request.into_parts();
-    let limit = route.body_bytes;
-    let idempotent = matches!(
-        parts.method,
-        Method::GET | Method::HEAD | Method::PUT | Method::DELETE
-    );
-    let length = incoming.size_hint().exact();
-    let keep = idempotent && length.is_some_and(|length| length <= KEPT as u64);
-    let (kept, mut streamed) = if keep {
-        (Some(collect(exchange, route, incoming).await?), None)
+    let length = asked.body.size_hint().exact();
+    let request = if asked.is_idempotent() && length.is_some_and(|length| length <= KEPT as u64) {
+        let kept = collect(exchange, route, &mut asked.body).await?;
+        Outgoing::kept(asked.head, kept)
     } else {
-        let core = &exchange.core;
-        let stream = RequestBody::stream(incoming, limit, &core.timers, &exchange.client.watch);
-        (None, Some(stream))
+        stream(exchange, route, asked)
     };
     let mut journey = Journey {
         exchange,
         route,
         service,
+        request,
         tried: Vec::new(),
-        replayable: keep,
         again: None,
         unsent: 0,
     };
-    let progress = streamed.as_ref().map(|(_, progress)| Rc::clone(progress));
-    let mut head = Some(parts);
-    let mut unsent = None;
     loop {
-        let lease = journey.connect().await?;
-        let request = match unsent.take() {
-            Some(request) => request,
-            None => match (head.as_ref().filter(|_| keep), &kept) {
-                (Some(parts), Some(bytes)) => {
-                    Request::from_parts(copy(parts), RequestBody::Kept(bytes.clone()))
-                }
-                _ => match (head.take(), streamed.take()) {
-                    (Some(parts), Some((body, _))) => Request::from_parts(parts, body),
-                    _ => return Err(bad_gateway()),
-                },
-            },
-        };
-        match journey.attempt(lease, request, progress.as_ref()).await {
-            Ok(response) => return Ok(response),
-            Err(Outcome::Unsent(request)) => unsent = Some(*request),
+        let mut lease = journey.connect().await?;
+        match journey.attempt(&mut lease).await {
+            Ok(answer) => return Ok(journey.finish(answer, lease)),
             Err(Outcome::Again) => {}
             Err(Outcome::Over(problem)) => return Err(problem),
         }
     }
 }
 
+fn stream(exchange: &Exchange, route: &Route, asked: Box<Asked>) -> Box<Outgoing> {
+    let Asked { head, body } = *asked;
+    let (timers, watch) = (&exchange.core.timers, &exchange.client.watch);
+    let (body, progress) = RequestBody::stream(body, route.body_bytes, timers, watch);
+    Outgoing::streamed(head, body, progress)
+}
+
+/// What a replica answered.
+struct Answer {
+    head: Parts,
+    /// What was held back of its body.
+    frames: VecDeque<Bytes>,
+    /// What has not come yet.
+    rest: Option<Incoming>,
+    /// Whether it is a stream of events.
+    is_stream: bool,
+}
+
 enum Outcome {
-    /// Nothing was sent; the request is back.
-    Unsent(Box<Request<RequestBody>>),
-    /// It may have been sent, and may be sent again.
+    /// It was not sent, or may have been and may be sent again.
     Again,
     /// The client is told.
     Over(Problem),
@@ -125,13 +119,14 @@ impl Journey<'_> {
             let Some(endpoint) = again.or_else(|| self.pick()) else {
                 return Err(self.nobody(refused.as_deref()));
             };
-            self.exchange.endpoint = Some(Arc::clone(&endpoint));
-            let to = (&endpoint, self.service.port.as_str());
+            let endpoint = self.exchange.endpoint.insert(endpoint);
+            let to = (&*endpoint, self.service.port.as_str());
             match lease(&self.exchange.core, to, fresh).await {
                 Ok(lease) => return Ok(lease),
                 Err(error) => {
                     endpoint.eject(format!("cannot connect: {error}"));
                     self.tried.push(endpoint.key);
+                    let endpoint = Arc::clone(endpoint);
                     if self.tried.len() >= MAX_CONNECTS {
                         return Err(self.nobody(Some(&endpoint)));
                     }
@@ -167,43 +162,105 @@ impl Journey<'_> {
         }
     }
 
-    async fn attempt(
-        &mut self,
-        mut lease: Lease,
-        request: Request<RequestBody>,
-        progress: Option<&Rc<Progress>>,
-    ) -> Result<Response<EdgeBody>, Outcome> {
-        let core = Rc::clone(&self.exchange.core);
-        let timeout = self.route.timeout;
+    /// Sends the request and brings the answer, with all of a short body.
+    async fn attempt(&mut self, lease: &mut Lease) -> Result<Answer, Outcome> {
         let sent = Instant::now();
         if let Some(endpoint) = &self.exchange.endpoint {
+            let core = &self.exchange.core;
             endpoint.tally.sent(core.id, core.shared.unix_ms(sent));
         }
-        match send(&core, &mut lease, request, progress, timeout).await {
-            Ok(response) => self.receive(lease, response, sent).await,
-            Err(AttemptError::Unsent(request)) => {
+        let response = self.ask(lease).await?;
+        let (mut head, incoming) = response.into_parts();
+        let is_stream = self.route.stream || is_event_stream(&head.headers);
+        headers::strip_response(&mut head.headers);
+        let (mut frames, mut rest) = (VecDeque::new(), Some(incoming));
+        if !is_stream && self.request.is_replayable() {
+            let (core, pause) = (&self.exchange.core, self.route.timeout);
+            if let Err(BrokenOff) = hold_back(core, pause, &mut frames, &mut rest).await {
+                lease.failed();
+                return Err(self.lost(lease.reused));
+            }
+        }
+        if let Some(endpoint) = &self.exchange.endpoint {
+            let micros = u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX);
+            let core = self.exchange.core.id;
+            endpoint.tally.answered(core, head.status.as_u16(), micros);
+        }
+        Ok(Answer {
+            head,
+            frames,
+            rest,
+            is_stream,
+        })
+    }
+
+    /// Sends the request and waits for the answer's head.
+    async fn ask(&mut self, lease: &mut Lease) -> Result<Response<Incoming>, Outcome> {
+        let progress = self.request.progress().cloned();
+        let Some(request) = self.request.next() else {
+            return Err(Outcome::Over(bad_gateway()));
+        };
+        // Pinned where it is made, and lent from here on: each hand that it went through would have room for the whole
+        // request.
+        let answer = pin!(lease.send(request, progress.clone()));
+        let Some(answer) = answer.as_pin_mut() else {
+            return Err(Outcome::Over(bad_gateway()));
+        };
+        let timers = &self.exchange.core.timers;
+        let start = timers.now();
+        let last = || {
+            let last = progress.as_ref().map(|progress| progress.last.get());
+            last.map_or(start, |last| last.max(start))
+        };
+        let answered = timers.within(self.route.timeout, last, answer).await;
+        settle(answered, lease).map_err(|error| self.failed(error))
+    }
+
+    /// The answer as the client gets it: all of its body where it is there, what comes otherwise.
+    fn finish(&self, answer: Answer, mut lease: Lease) -> Response<EdgeBody> {
+        let core = &self.exchange.core;
+        let Answer {
+            head,
+            mut frames,
+            rest,
+            is_stream,
+        } = answer;
+        if rest.is_none() {
+            lease.finished();
+            if frames.len() <= 1 {
+                return Response::from_parts(head, EdgeBody::Full(frames.pop_front()));
+            }
+        }
+        let mut body = UpstreamBody::new(frames, rest, lease);
+        if is_stream {
+            body.becomes_socket(&core.sockets);
+        } else {
+            let pause = self.route.timeout;
+            body.pause = Some((core.timers.start(pause), pause));
+        }
+        Response::from_parts(head, EdgeBody::Upstream(Box::new(body)))
+    }
+
+    fn failed(&mut self, error: AttemptError) -> Outcome {
+        match error {
+            AttemptError::Unsent(request) => {
                 self.unsent += 1;
                 if self.unsent >= MAX_CONNECTS {
-                    return Err(Outcome::Over(bad_gateway()));
+                    return Outcome::Over(bad_gateway());
                 }
                 self.again.clone_from(&self.exchange.endpoint);
-                Err(Outcome::Unsent(request))
+                self.request.give_back(*request);
+                Outcome::Again
             }
-            Err(AttemptError::Lost { reused }) => {
-                if progress.is_some_and(|progress| progress.too_long.get()) {
-                    return Err(Outcome::Over(too_large()));
-                }
-                if progress.is_some_and(|progress| progress.too_slow.get()) {
-                    return Err(Outcome::Over(too_slow()));
-                }
-                if progress.is_some_and(|progress| progress.broken.get()) {
-                    return Err(Outcome::Over(broken_off()));
-                }
-                Err(self.lost(reused))
-            }
-            Err(AttemptError::Late) => {
+            AttemptError::Lost { reused } => match self.request.progress() {
+                Some(progress) if progress.too_long.get() => Outcome::Over(too_large()),
+                Some(progress) if progress.too_slow.get() => Outcome::Over(too_slow()),
+                Some(progress) if progress.broken.get() => Outcome::Over(broken_off()),
+                Some(_) | None => self.lost(reused),
+            },
+            AttemptError::Late => {
                 self.unanswered();
-                Err(Outcome::Over(late()))
+                Outcome::Over(late())
             }
         }
     }
@@ -211,7 +268,7 @@ impl Journey<'_> {
     /// A request may have arrived at a replica that is gone.
     fn lost(&mut self, reused: bool) -> Outcome {
         self.unanswered();
-        if !self.replayable || self.exchange.retries > 0 {
+        if !self.request.is_replayable() || self.exchange.retries > 0 {
             return Outcome::Over(bad_gateway());
         }
         if let Some(endpoint) = &self.exchange.endpoint {
@@ -225,89 +282,38 @@ impl Journey<'_> {
         self.route.stats.retried(self.exchange.core.id);
         Outcome::Again
     }
-
-    async fn receive(
-        &mut self,
-        lease: Lease,
-        response: Response<Incoming>,
-        sent: Instant,
-    ) -> Result<Response<EdgeBody>, Outcome> {
-        let (mut parts, incoming) = response.into_parts();
-        let stream = self.route.stream || is_event_stream(&parts.headers);
-        headers::strip_response(&mut parts.headers);
-        let core = &self.exchange.core;
-        let mut body = UpstreamBody {
-            held: VecDeque::new(),
-            rest: Some(incoming),
-            lease,
-            ticket: None,
-            pause: None,
-        };
-        if stream {
-            let key = body.lease.in_flight.as_mut().map(|in_flight| {
-                in_flight.becomes_socket();
-                in_flight.endpoint().key
-            });
-            body.ticket = Some(core.sockets.enter(key.unwrap_or(0)));
-        } else if self.replayable
-            && let Err(BrokenOff) = hold_back(self.exchange, self.route.timeout, &mut body).await
-        {
-            let reused = body.lease.reused;
-            return Err(self.lost(reused));
-        }
-        if let Some(endpoint) = &self.exchange.endpoint {
-            let micros = u64::try_from(sent.elapsed().as_micros()).unwrap_or(u64::MAX);
-            let status = parts.status.as_u16();
-            endpoint
-                .tally
-                .answered(self.exchange.core.id, status, micros);
-        }
-        let body = if body.rest.is_none() && body.held.len() <= 1 {
-            EdgeBody::Full(body.held.pop_front())
-        } else {
-            if !stream {
-                let pause = self.route.timeout;
-                body.pause = Some((self.exchange.core.timers.start(pause), pause));
-            }
-            EdgeBody::Upstream(Box::new(body))
-        };
-        Ok(Response::from_parts(parts, body))
-    }
 }
 
 /// A replica stopped in mid-body.
 struct BrokenOff;
 
-/// Collects up to 64 KiB of an answer's body, or all of it.
+/// Collects up to 64 KiB of an answer's body, or all of it; then there is no `rest`.
 async fn hold_back(
-    exchange: &Exchange,
+    core: &Core,
     pause: Duration,
-    body: &mut UpstreamBody,
+    frames: &mut VecDeque<Bytes>,
+    rest: &mut Option<Incoming>,
 ) -> Result<(), BrokenOff> {
-    let Some(rest) = &mut body.rest else {
+    let Some(body) = rest else {
         return Ok(());
     };
-    let timers = &exchange.core.timers;
+    let timers = &core.timers;
     let mut size = 0;
-    while size < KEPT && !rest.is_end_stream() {
+    while size < KEPT && !body.is_end_stream() {
         let start = timers.now();
-        match timers.within(pause, || start, rest.frame()).await {
+        match timers.within(pause, || start, body.frame()).await {
             Ok(None) => break,
             Ok(Some(Ok(frame))) => {
                 if let Ok(data) = frame.into_data() {
                     size += data.len();
-                    body.held.push_back(data);
+                    frames.push_back(data);
                 }
             }
-            Ok(Some(Err(_))) | Err(_) => {
-                body.lease.failed();
-                return Err(BrokenOff);
-            }
+            Ok(Some(Err(_))) | Err(_) => return Err(BrokenOff),
         }
     }
-    if rest.is_end_stream() || size < KEPT {
-        body.rest = None;
-        body.lease.finished();
+    if body.is_end_stream() || size < KEPT {
+        *rest = None;
     }
     Ok(())
 }
@@ -315,7 +321,7 @@ async fn hold_back(
 async fn collect(
     exchange: &Exchange,
     route: &Route,
-    mut incoming: Incoming,
+    incoming: &mut Incoming,
 ) -> Result<Option<Bytes>, Problem> {
     if incoming.is_end_stream() {
         return Ok(None);
@@ -326,7 +332,7 @@ async fn collect(
     watch.set_in_body(true);
     loop {
         let next = poll_fn(
-            |context| match Pin::new(&mut incoming).poll_frame(context) {
+            |context| match Pin::new(&mut *incoming).poll_frame(context) {
                 Poll::Ready(next) => Poll::Ready(Ok(next)),
                 Poll::Pending => patience.poll_wait(context).map(Err),
             },
@@ -344,15 +350,6 @@ async fn collect(
     }
     watch.set_in_body(false);
     Ok(Some(Bytes::from(kept)))
-}
-
-/// A head that can be sent again. Extensions are of no interest to a replica.
-fn copy(parts: &Parts) -> Parts {
-    let (mut copy, ()) = Request::new(()).into_parts();
-    copy.method = parts.method.clone();
-    copy.uri = parts.uri.clone();
-    copy.headers = parts.headers.clone();
-    copy
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {

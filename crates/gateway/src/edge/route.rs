@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderValue, Method};
 use plimsoll_files::Site;
 use plimsoll_files::path::is_below;
 
@@ -16,6 +16,7 @@ use super::limit::Limiter;
 use super::stats::RouteStats;
 use super::sticky::Sticky;
 use crate::cidr::Cidr;
+use crate::snapshot::FixedHeaders;
 
 /// A route, ready for use.
 #[derive(Debug)]
@@ -37,10 +38,8 @@ pub(crate) struct Route {
     pub(crate) cors: Option<Cors>,
     pub(crate) upgrade: bool,
     pub(crate) allow: Vec<Cidr>,
-    /// Headers of every answer over plain HTTP.
-    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    /// Headers of every answer over TLS.
-    pub(crate) tls_headers: Vec<(HeaderName, HeaderValue)>,
+    /// Headers of every answer.
+    pub(crate) headers: FixedHeaders,
     pub(crate) stream: bool,
     pub(crate) cache_control: Option<HeaderValue>,
     /// What is kept of its answers, where any is.

@@ -35,8 +35,6 @@ const MAX_CONNECTIONS: u64 = 20_000;
 
 /// hyper's buffer per direction; also the longest head.
 const BUFFER: usize = 16 * 1024;
-/// Headers of a request: twice what browsers send with many cookies.
-const MAX_HEADERS: usize = 100;
 /// Streams of one HTTP/2 connection at a time: what browsers open, and nginx's default.
 const MAX_STREAMS: u32 = 128;
 /// What a client may send on one stream, and on one connection, before we have read it.
@@ -146,8 +144,9 @@ where
     let io = TokioIo::new(Watched::http1(stream, Arc::clone(&watch)));
     let answering = answering(core, client);
     let connection = http1::Builder::new()
+        // It takes 100 headers, twice what browsers send with many cookies. Said to it, that bound would cost room for
+        // as many, filled and moved, at each request.
         .max_buf_size(BUFFER)
-        .max_headers(MAX_HEADERS)
         // The sweep bounds heads, bodies and idleness without a timer per request.
         .header_read_timeout(None)
         .serve_connection(io, service_fn(answering))
@@ -155,7 +154,7 @@ where
     let graceful = |connection: Pin<&mut http1::UpgradeableConnection<_, _>>| {
         connection.graceful_shutdown();
     };
-    until_told(connection, graceful, &watch).await;
+    until_told(pin!(connection), graceful, &watch).await;
 }
 
 async fn serve_http2<S>(core: &Rc<Core>, stream: S, client: Rc<Client>)
@@ -180,10 +179,11 @@ where
         .serve_connection(io, service_fn(answering));
     let graceful =
         |connection: Pin<&mut http2::Connection<_, _, Local>>| connection.graceful_shutdown();
-    until_told(connection, graceful, &watch).await;
+    until_told(pin!(connection), graceful, &watch).await;
 }
 
-/// Boxed, because hyper keeps it inside a connection that lives much longer than a request.
+/// Boxed, because hyper keeps it inside a connection that lives much longer than a request. [`handle`] keeps it small
+/// enough for the allocator's fast way.
 type Answering = Pin<Box<dyn Future<Output = Result<Response<Tracked>, Infallible>>>>;
 
 fn answering(
@@ -191,14 +191,16 @@ fn answering(
     client: Rc<Client>,
 ) -> impl Fn(Request<Incoming>) -> Answering + use<> {
     let core = Rc::clone(core);
-    move |request: Request<Incoming>| -> Answering {
-        Box::pin(handle(Rc::clone(&core), Rc::clone(&client), request))
-    }
+    move |request: Request<Incoming>| -> Answering { Box::pin(handle(&core, &client, request)) }
 }
 
-/// Drives a connection to its end, or to the one that its watch asks for.
-async fn until_told<C: Future>(connection: C, graceful: impl Fn(Pin<&mut C>), watch: &Watch) {
-    let mut connection = pin!(connection);
+/// Drives a connection to its end, or to the one that its watch asks for. Lent, because a future that is given one has
+/// room for it twice, for as long as the client stays.
+async fn until_told<C: Future>(
+    mut connection: Pin<&mut C>,
+    graceful: impl Fn(Pin<&mut C>),
+    watch: &Watch,
+) {
     let mut closing = false;
     poll_fn(|context: &mut Context<'_>| {
         match watch.command(context) {

@@ -15,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::time::timeout;
 
+use super::asked::Asked;
 use super::body::EdgeBody;
 use super::core::Core;
 use super::dial::{Upstream, dial};
@@ -72,8 +73,9 @@ pub(crate) async fn open(
     exchange: &mut Exchange,
     route: &Route,
     service: &Service,
-    (mut request, kind, path): (Request<Incoming>, Kind, &str),
+    (asked, kind, path): (Box<Asked>, Kind, &str),
 ) -> Result<Response<EdgeBody>, Problem> {
+    let mut request = asked.into_request();
     let client = hyper::upgrade::on(&mut request);
     let (mut parts, _) = request.into_parts();
     rewrite(exchange, route, &mut parts, path)?;
@@ -87,7 +89,8 @@ pub(crate) async fn open(
     }
     let replica = hyper::upgrade::on(&mut response);
     in_flight.becomes_socket();
-    let ticket = core.sockets.enter(in_flight.endpoint().key);
+    let endpoint = in_flight.endpoint();
+    let ticket = core.sockets.enter(endpoint.key, endpoint.is_draining());
     tokio::task::spawn_local(carry(client, replica, in_flight, ticket));
     Ok(start_of_tunnel(response.headers(), kind))
 }

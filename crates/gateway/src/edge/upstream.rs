@@ -13,8 +13,8 @@ use hyper_util::rt::TokioIo;
 use super::core::Core;
 use super::dial::dial;
 use super::endpoint::Endpoint;
-use super::pool::{Lease, Sender};
-use super::request_body::{Progress, RequestBody};
+use super::pool::{Lease, Sender, Sent};
+use super::request_body::RequestBody;
 use super::timers::Elapsed;
 use crate::snapshot::pool_key;
 
@@ -95,22 +95,12 @@ pub(crate) fn builder() -> http1::Builder {
     builder
 }
 
-/// Sends a request and waits for the answer's head.
-pub(crate) async fn send(
-    core: &Rc<Core>,
+/// What came of a request that a lease sent, as far as its answer's head.
+pub(crate) fn settle(
+    answered: Result<Sent, Elapsed>,
     lease: &mut Lease,
-    request: Request<RequestBody>,
-    progress: Option<&Rc<Progress>>,
-    timeout: Duration,
 ) -> Result<Response<Incoming>, AttemptError> {
-    lease.progress = progress.cloned();
-    let Some(sender) = &mut lease.sender else {
-        return Err(AttemptError::Lost { reused: false });
-    };
-    let start = core.timers.now();
-    let last = || progress.map_or(start, |progress| progress.last.get().max(start));
-    let sent = sender.try_send_request(request);
-    match core.timers.within(timeout, last, sent).await {
+    match answered {
         Ok(Ok(response)) => Ok(response),
         Ok(Err(mut error)) => {
             lease.failed();

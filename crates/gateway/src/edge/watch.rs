@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::lengths::Lengths;
+use super::framing::Framing;
 use super::timers::ticks;
 
 /// A connection between two requests is closed after this: above the 60 s of common load balancers' own pools.
@@ -52,6 +52,8 @@ pub(crate) struct Watch {
     http2: AtomicBool,
     /// Whether the last head had two lengths.
     two_lengths: AtomicBool,
+    /// Whether a line of the last head ended without CR.
+    bare_end: AtomicBool,
     /// Tick at which the present phase began.
     since: AtomicU32,
     /// Tick of the last byte read.
@@ -118,9 +120,21 @@ impl Watch {
         }
     }
 
-    /// Whether the last head that was seen had two lengths; see [`Lengths`].
+    /// Whether the last head that was seen had two lengths; see [`Framing`].
     pub(crate) fn has_two_lengths(&self) -> bool {
         self.two_lengths.load(Ordering::Relaxed)
+    }
+
+    /// Whether a line of the last head that was seen ended without CR; see [`Framing`].
+    pub(crate) fn has_bare_end(&self) -> bool {
+        self.bare_end.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, framing: &Framing) {
+        let both = framing.has_two_lengths();
+        self.two_lengths.store(both, Ordering::Relaxed);
+        self.bare_end
+            .store(framing.has_bare_end(), Ordering::Relaxed);
     }
 
     /// Whether no request is in flight.
@@ -223,7 +237,7 @@ pub(crate) struct Watched<S> {
     stream: S,
     watch: Arc<Watch>,
     /// For HTTP/1.
-    lengths: Option<Lengths>,
+    framing: Option<Framing>,
 }
 
 impl<S> Watched<S> {
@@ -232,18 +246,18 @@ impl<S> Watched<S> {
         Self {
             stream,
             watch,
-            lengths: None,
+            framing: None,
         }
     }
 
     /// As [`Watched::new`], on a connection that speaks HTTP/1.
     pub(crate) fn http1(stream: S, watch: Arc<Watch>) -> Self {
-        let mut lengths = Lengths::default();
-        lengths.begin();
+        let mut framing = Framing::default();
+        framing.begin();
         Self {
             stream,
             watch,
-            lengths: Some(lengths),
+            framing: Some(framing),
         }
     }
 }
@@ -259,14 +273,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
         if buffer.filled().len() > before {
             let begins = self.watch.saw_bytes();
             let watched = &mut *self;
-            if let Some(lengths) = &mut watched.lengths {
+            if let Some(framing) = &mut watched.framing {
                 if begins {
-                    lengths.begin();
+                    framing.begin();
                 }
-                let both = lengths.see(&buffer.filled()[before..]);
-                if both != watched.watch.has_two_lengths() {
-                    watched.watch.two_lengths.store(both, Ordering::Relaxed);
-                }
+                framing.see(&buffer.filled()[before..]);
+                watched.watch.note(framing);
             }
         }
         outcome

@@ -14,10 +14,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use tokio::time::timeout;
 
+use super::asked::Asked;
 use super::body::EdgeBody;
 use super::check;
 use super::exchange::Exchange;
@@ -76,15 +76,14 @@ pub(crate) async fn answer(
     exchange: &mut Exchange,
     cache: &Cache,
     (route, service): (&Route, &Service),
-    request: Request<Incoming>,
+    asked: Box<Asked>,
     path: &str,
 ) -> Result<Response<EdgeBody>, Problem> {
-    let (parts, body) = request.into_parts();
-    let key = key(exchange, &parts, path);
-    let ask = Ask::of(&parts, &body);
+    let key = key(exchange, &asked.head, path);
+    let ask = Ask::of(&asked);
     let (Some(ask), Some(release)) = (ask, service.replicas.only_release()) else {
-        let is_safe = parts.method.is_safe();
-        let response = fetch(exchange, (route, service), parts, body, path).await?;
+        let is_safe = asked.head.method.is_safe();
+        let response = fetch(exchange, (route, service), asked, path).await?;
         // Section 4.4: what was changed is asked for anew.
         if !is_safe && !response.status().is_client_error() && !response.status().is_server_error()
         {
@@ -101,7 +100,7 @@ pub(crate) async fn answer(
         ask,
         release,
     };
-    call.answer(exchange, parts, body).await
+    call.answer(exchange, asked).await
 }
 
 fn key(exchange: &Exchange, parts: &Parts, path: &str) -> Arc<str> {
@@ -118,11 +117,11 @@ impl Call<'_> {
     async fn answer(
         &self,
         exchange: &mut Exchange,
-        parts: Parts,
-        body: Incoming,
+        asked: Box<Asked>,
     ) -> Result<Response<EdgeBody>, Problem> {
+        let parts = &asked.head;
         if let Some(kept) = self.fresh(&parts.headers) {
-            return Ok(give(exchange, &parts, &kept));
+            return Ok(give(exchange, parts, &kept));
         }
         if self.ask.control.only_if_cached {
             let detail = "nothing is kept for this request";
@@ -139,13 +138,13 @@ impl Call<'_> {
                     // Closed is what it ends with; late or not, the next look decides.
                     let _ = timeout(self.route.timeout, landed.acquire()).await;
                     if let Some(kept) = self.fresh(&parts.headers) {
-                        return Ok(give(exchange, &parts, &kept));
+                        return Ok(give(exchange, parts, &kept));
                     }
                     None
                 }
             }
         };
-        self.bring(exchange, (parts, body), leader).await
+        self.bring(exchange, asked, leader).await
     }
 
     /// The answer that may be given without asking.
@@ -170,20 +169,19 @@ impl Call<'_> {
     async fn bring(
         &self,
         exchange: &mut Exchange,
-        (parts, body): (Parts, Incoming),
+        mut request: Box<Asked>,
         leader: Option<Leader>,
     ) -> Result<Response<EdgeBody>, Problem> {
-        let method = parts.method.clone();
-        let asked = parts.headers.clone();
+        let method = request.head.method.clone();
+        let asked = request.head.headers.clone();
         let stale = self
             .known(&asked)
             .filter(|kept| method == Method::GET && rules::has_validator(&kept.headers));
-        let mut parts = parts;
         if method == Method::GET {
-            set_validators(&mut parts.headers, stale.as_deref());
+            set_validators(&mut request.head.headers, stale.as_deref());
         }
         let to = (self.route, self.service);
-        let mut response = fetch(exchange, to, parts, body, self.path).await?;
+        let mut response = fetch(exchange, to, request, self.path).await?;
         if method != Method::GET {
             return Ok(marked(response, MISS));
         }
@@ -317,12 +315,11 @@ fn answer_of(
 async fn fetch(
     exchange: &mut Exchange,
     (route, service): (&Route, &Service),
-    mut parts: Parts,
-    body: Incoming,
+    mut asked: Box<Asked>,
     path: &str,
 ) -> Result<Response<EdgeBody>, Problem> {
-    rewrite(exchange, route, &mut parts, path)?;
-    proxy::proxy(exchange, route, service, Request::from_parts(parts, body)).await
+    rewrite(exchange, route, &mut asked.head, path)?;
+    proxy::proxy(exchange, route, service, asked).await
 }
 
 /// A replica is asked for the whole answer unless what is kept may still be right.

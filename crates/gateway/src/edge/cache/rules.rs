@@ -3,11 +3,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use http_body::Body as _;
-use hyper::body::Incoming;
 
+use super::super::asked::Asked;
 use super::super::sticky;
 use super::control::CacheControl;
 
@@ -22,15 +21,16 @@ pub(super) struct Ask {
 
 impl Ask {
     /// `None` for a request that a cache has no part in.
-    pub(super) fn of(parts: &Parts, body: &Incoming) -> Option<Self> {
-        let plain = matches!(parts.method, Method::GET | Method::HEAD) && body.is_end_stream();
+    pub(super) fn of(asked: &Asked) -> Option<Self> {
+        let is_read = matches!(asked.head.method, Method::GET | Method::HEAD);
+        let plain = is_read && asked.body.is_end_stream();
         let other_conditions = [
             header::RANGE,
             header::IF_RANGE,
             header::IF_MATCH,
             header::IF_UNMODIFIED_SINCE,
         ];
-        let headers = &parts.headers;
+        let headers = &asked.head.headers;
         if !plain
             || other_conditions
                 .iter()
