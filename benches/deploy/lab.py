@@ -1,6 +1,6 @@
 """What the benches of this folder share: the app that is changed, the clients that keep count, what the app answers."""
 
-import json, os, pathlib, shutil, subprocess, sys, time, urllib.request
+import collections, json, os, pathlib, re, shutil, subprocess, sys, threading, time, urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -74,19 +74,30 @@ class Load:
 
 
 class Theirs:
-    """h2load at a fixed rate; its own summary is the result."""
+    """h2load at a fixed rate, in slices, because it says what it saw only at its end; what its summaries add up to."""
+
+    SLICE_S, CLIENTS = 10, 10
+    SUMMARY = re.compile(r"^requests: (\d+) total, .* (\d+) succeeded, (\d+) failed, (\d+) errored", re.M)
+    STATUS = re.compile(r"^status codes: (\d+) 2xx, (\d+) 3xx, (\d+) 4xx, (\d+) 5xx", re.M)
 
     def __init__(self, rate, sockets):
         self.ours = Load(0, sockets)
-        clients = 10
-        self.process = subprocess.Popen(["h2load", "--h1", "-c", str(clients), "--rps", str(rate // clients), "-D", "36000",
-                                         f"http://127.0.0.1:{PORT}/"], stdout=subprocess.PIPE, text=True)
+        self.rate, self.stopped, self.sums = rate, threading.Event(), collections.Counter()
+        self.thread = threading.Thread(target=self.ask, daemon=True)
+        self.thread.start()
+
+    def ask(self):
+        while not self.stopped.is_set():
+            out = subprocess.run(["h2load", "--h1", "-c", str(self.CLIENTS), "--rps", str(self.rate // self.CLIENTS),
+                                  "-D", str(self.SLICE_S), f"http://127.0.0.1:{PORT}/"], capture_output=True, text=True).stdout
+            names = ("total", "succeeded", "failed", "errored"), ("2xx", "3xx", "4xx", "5xx")
+            for pattern, keys in zip((self.SUMMARY, self.STATUS), names):
+                self.sums.update(dict(zip(keys, map(int, pattern.search(out).groups()))))
 
     def stop(self):
-        self.process.send_signal(2)
-        out, _ = self.process.communicate()
-        kept = [line for line in out.splitlines() if line.startswith(("requests:", "status codes:", "finished in"))]
-        return {"h2load": kept, **self.ours.stop()}
+        self.stopped.set()
+        self.thread.join()
+        return {"h2load": dict(self.sums), **self.ours.stop()}
 
 
 def ask(path):
