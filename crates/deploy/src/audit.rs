@@ -70,6 +70,18 @@ pub struct Who {
     pub host: Option<String>,
 }
 
+impl Who {
+    /// The name that the machine knows them by, or their number, with who they were before they became it.
+    pub fn name(&self) -> String {
+        let user = self.user.clone();
+        let user = user.unwrap_or_else(|| format!("uid {}", self.uid));
+        match &self.sudo {
+            Some(before) => format!("{user} (for {before})"),
+            None => user,
+        }
+    }
+}
+
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -80,6 +92,10 @@ pub enum Action {
     Deploy,
     /// An earlier release was brought back.
     Rollback,
+    /// The migration of a service was tried on a copy of the schema.
+    Rehearse,
+    /// The migration of a service was let at its schema.
+    Migrate,
     /// The number of replicas was changed by hand.
     Scale,
     /// A secret got a value.
@@ -106,6 +122,8 @@ pub enum Outcome {
     Unchanged,
     /// It was taken back.
     Undone,
+    /// It failed, and what does no harm was left standing.
+    Stopped,
     /// It ended with an error.
     Failed,
 }

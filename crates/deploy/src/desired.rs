@@ -33,6 +33,9 @@ pub struct DesiredService {
     pub replicas: u32,
     /// Whether it has a migration, which runs once per release before its replicas.
     pub migrate: bool,
+    /// Whether that migration is tried on a copy of the schema before.
+    #[serde(default)]
+    pub rehearse: bool,
     /// Whether it has seed data, which this environment wants once per release.
     pub seed: bool,
 }

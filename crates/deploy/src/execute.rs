@@ -1,21 +1,23 @@
 //! Does a plan, or takes it back, and writes down each step before and after.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
 use plimsoll_store::{CrashPoint, Journal, JournalError};
 
-use crate::record::{self, Ended, Record, Unfinished};
+use crate::record::{self, Ended, Record, Standing, Unfinished};
 use crate::{Fault, Plan, ReleaseId, Step, StepError, Target, Watch};
 
 /// Does plans on one target, one at a time. The caller holds the lock of the environment.
 #[derive(Debug)]
 pub struct Executor {
     journal: Journal,
-    /// The records of `open`.
+    /// The records of `open`, and of what an earlier change has left standing.
     story: Vec<Record>,
     open: Option<Unfinished>,
     watch: Option<Arc<dyn Watch>>,
+    undo: bool,
 }
 
 /// What happens meanwhile.
@@ -61,6 +63,15 @@ pub enum Finished {
         /// Why.
         error: StepError,
     },
+    /// A step failed, and all requests go where they went before; what does no harm was left standing.
+    Stopped {
+        /// The step that failed.
+        step: Step,
+        /// Why.
+        error: StepError,
+        /// The steps that were not taken back; none where only an earlier change has left something.
+        kept: Vec<Step>,
+    },
 }
 
 /// What was done about a change that an earlier run left half done.
@@ -70,6 +81,8 @@ pub enum Settled {
     Resumed(Finished),
     /// It was taken back.
     Undone,
+    /// It had failed before, and was taken back as far as it was to be.
+    Stopped,
 }
 
 /// Why a change has no known end: the journal keeps it open, and the next run resumes or undoes it.
@@ -121,10 +134,19 @@ impl Executor {
         }
         Ok(Self {
             journal,
-            story: record::story(&records).to_vec(),
+            story: record::story(&records),
             open: record::unfinished(&records),
             watch: None,
+            undo: true,
         })
+    }
+
+    /// Whether a change that fails is taken back as a whole, as it is unless somebody says otherwise. Otherwise it is
+    /// taken back to where nothing had moved a request yet ([`Plan::harmless`]).
+    #[must_use]
+    pub fn undoing(mut self, undo: bool) -> Self {
+        self.undo = undo;
+        self
     }
 
     /// Asks `watch` before each step; a reason of its makes everything that was begun go back.
@@ -132,6 +154,11 @@ impl Executor {
     pub fn watched_by(mut self, watch: Option<Arc<dyn Watch>>) -> Self {
         self.watch = watch;
         self
+    }
+
+    /// What an earlier change has left standing when it failed.
+    pub fn standing(&self) -> Option<Standing> {
+        record::standing(&self.story)
     }
 
     /// The change that an earlier run left half done.
@@ -155,15 +182,24 @@ impl Executor {
             let finished = self.go_on(&open.plan, open.applied, target, progress)?;
             return Ok(Some(Settled::Resumed(finished)));
         }
-        let because = "an earlier change was left half done";
+        let because = open
+            .because
+            .as_deref()
+            .unwrap_or("an earlier change was left half done");
         let left = open.undoing.unwrap_or(open.begun);
         if open.undoing.is_none() {
             self.journal.append(&Record::Undoing {
                 because: because.into(),
+                keep: 0,
             })?;
         }
-        self.go_back(&open.plan, left, because, (target, progress))?;
-        Ok(Some(Settled::Undone))
+        let back = open.keep..left;
+        self.go_back(&open.plan, back, because, (target, progress))?;
+        Ok(Some(if open.keep == 0 {
+            Settled::Undone
+        } else {
+            Settled::Stopped
+        }))
     }
 
     /// Does `plan`. A step that fails makes all that was begun go back.
@@ -183,6 +219,10 @@ impl Executor {
             return Err(ExecuteError::Unfinished(open.plan.to.clone()));
         }
         if plan.is_empty() {
+            if self.standing().is_some() {
+                self.claim()?;
+                self.end(Record::End { ended: Ended::Done })?;
+            }
             return Ok(Finished::Done);
         }
         self.claim()?;
@@ -216,7 +256,7 @@ impl Executor {
             self.journal.append(&Record::Applied { index })?;
             progress(Progress::Applied { index });
         }
-        self.end(Ended::Done)?;
+        self.end(Record::End { ended: Ended::Done })?;
         Ok(Finished::Done)
     }
 
@@ -230,7 +270,7 @@ impl Executor {
         })
     }
 
-    /// Takes back the first `begun` steps, because of `error` at step `index`.
+    /// Takes back the first `begun` steps, or those of them that do harm, because of `error` at step `index`.
     fn give_up(
         &mut self,
         (plan, index, begun): (&Plan, usize, usize),
@@ -242,23 +282,35 @@ impl Executor {
             error: &error,
         });
         let because = error.message.clone();
+        let keep = if self.undo {
+            0
+        } else {
+            plan.harmless(index).min(begun)
+        };
         self.journal.append(&Record::Undoing {
             because: because.clone(),
+            keep,
         })?;
-        self.go_back(plan, begun, &because, (target, progress))?;
+        self.go_back(plan, keep..begun, &because, (target, progress))?;
         let step = plan.steps[index].clone();
-        Ok(Finished::Undone { step, error })
+        let stands = keep > 0 || self.standing().is_some();
+        if self.undo || !stands {
+            return Ok(Finished::Undone { step, error });
+        }
+        let kept = plan.steps[..keep].to_vec();
+        Ok(Finished::Stopped { step, error, kept })
     }
 
     fn go_back(
         &mut self,
         plan: &Plan,
-        begun: usize,
+        back: Range<usize>,
         because: &str,
         (target, progress): (&mut dyn Target, &mut Sink<'_>),
     ) -> Result<(), ExecuteError> {
-        let begun = begun.min(plan.steps.len());
-        for (index, step) in plan.steps[..begun].iter().enumerate().rev() {
+        let keep = back.start;
+        let steps = plan.steps.iter().enumerate().take(back.end);
+        for (index, step) in steps.skip(keep).rev() {
             target.undo(step).map_err(|source| ExecuteError::Undo {
                 step: Box::new(step.clone()),
                 because: because.to_owned(),
@@ -267,13 +319,23 @@ impl Executor {
             self.journal.append(&Record::Undone { index })?;
             progress(Progress::Undone { index });
         }
-        self.end(Ended::Undone)
+        if keep == 0 {
+            return self.end(Record::End {
+                ended: Ended::Undone,
+            });
+        }
+        let standing = Standing {
+            to: plan.to.clone(),
+            because: because.to_owned(),
+        };
+        self.end(Record::Stopped { standing })
     }
 
-    fn end(&mut self, ended: Ended) -> Result<(), ExecuteError> {
-        self.journal.append(&Record::End { ended })?;
+    fn end(&mut self, record: Record) -> Result<(), ExecuteError> {
+        self.journal.append(&record)?;
         self.open = None;
-        self.story.clear();
+        self.story.push(record);
+        self.story = record::story(&self.story);
         Ok(())
     }
 }

@@ -28,12 +28,14 @@ mod memory;
 mod properties;
 #[cfg(test)]
 mod seams;
+#[cfg(test)]
+mod stops;
 
 pub use desired::{Desired, DesiredService};
 pub use execute::{ExecuteError, Executor, Finished, Progress, Settled};
 pub use observed::{Group, Observed, ObservedResource, Shifted};
 pub use plan::{Plan, PlanError};
-pub use record::Unfinished;
+pub use record::{Standing, Unfinished};
 pub use release::{Release, ReleaseId, ReleaseParts, SchemaRange};
 pub use step::{Step, Swap};
 pub use strategy::{CanaryStep, Strategy};

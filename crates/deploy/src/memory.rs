@@ -210,7 +210,7 @@ impl Target for Memory {
                 self.now = self.now.cooled();
                 self.tidy();
             }
-            Step::Judge { .. } => {}
+            Step::Judge { .. } | Step::Rehearse { .. } => {}
             Step::Route { to, .. } => self.route(to),
             Step::Commit { to, .. } => self.now.release = to,
             ground @ (Step::Resource { .. }

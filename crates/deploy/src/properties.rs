@@ -15,6 +15,7 @@ fn desired(release: u32) -> impl Generator<Value = Desired> {
             revision: Digest::of(&[revision]),
             replicas,
             migrate,
+            rehearse: migrate,
             seed,
         },
     );

@@ -15,9 +15,9 @@ use crate::{
 };
 
 /// Dies (stops doing anything) after so many calls of the target; a dead one does its step half or not at all.
-struct Mortal {
-    inner: Memory,
-    calls_left: usize,
+pub(crate) struct Mortal {
+    pub(crate) inner: Memory,
+    pub(crate) calls_left: usize,
 }
 
 impl Target for Mortal {
@@ -44,7 +44,7 @@ impl Target for Mortal {
 }
 
 /// Every way to get from one release to another.
-fn strategies() -> Vec<Strategy> {
+pub(crate) fn strategies() -> Vec<Strategy> {
     let step = |share| CanaryStep { share, hold_ms: 1 };
     let blue_green = |keep_warm_ms| Strategy::BlueGreen {
         keep_warm_ms,
@@ -64,11 +64,12 @@ fn strategies() -> Vec<Strategy> {
     ]
 }
 
-fn want(release: u32, revision: u8, strategy: &Strategy) -> Desired {
+pub(crate) fn want(release: u32, revision: u8, strategy: &Strategy) -> Desired {
     let service = |name: &str| DesiredService {
         revision: Digest::of(&[&[revision], name.as_bytes()].concat()),
         replicas: 2,
         migrate: true,
+        rehearse: true,
         seed: false,
     };
     let services = ["api", "worker"].map(|name| (name.to_owned(), service(name)));
@@ -83,7 +84,7 @@ fn want(release: u32, revision: u8, strategy: &Strategy) -> Desired {
 }
 
 /// A target with a first release, the wish for a second one, and the plan for it.
-fn change(strategy: &Strategy) -> (Memory, Desired, Plan) {
+pub(crate) fn change(strategy: &Strategy) -> (Memory, Desired, Plan) {
     let (first, second) = (want(1, 1, strategy), want(2, 2, strategy));
     let mut target = Memory::brought_to(&[first]);
     target
@@ -100,7 +101,7 @@ fn comparable(now: &Observed) -> Observed {
 }
 
 /// One release has everything: requests, table, and the word of the last commit.
-fn assert_one_release(now: &Observed, wanted: &Desired, context: &str) {
+pub(crate) fn assert_one_release(now: &Observed, wanted: &Desired, context: &str) {
     assert_eq!(now.release.as_ref(), Some(&wanted.release), "{context}");
     let routed = now.routed.as_ref().map(|(release, _)| release);
     assert_eq!(routed, Some(&wanted.release), "{context}");
@@ -248,6 +249,7 @@ fn a_way_back_that_was_interrupted_goes_on_going_back() {
             journal
                 .append(&Record::Undoing {
                     because: "a test".into(),
+                    keep: 0,
                 })
                 .unwrap();
             for index in (0..plan.steps.len()).rev().take(undone) {
@@ -287,6 +289,7 @@ fn one_that_stood_still_and_wakes_up_writes_nothing_that_anybody_reads() {
     still
         .append(&Record::Undoing {
             because: "it woke up".into(),
+            keep: 0,
         })
         .unwrap();
     assert_one_release(&target.now, &second, "taken over");

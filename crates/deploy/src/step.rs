@@ -30,6 +30,14 @@ pub enum Step {
         /// The release after.
         to: Option<ReleaseId>,
     },
+    /// The migration of a service ran on a copy of the schema, and nothing is left of the copy. Touches nothing else.
+    /// Without a way back; what is left of a copy after a crash is dropped when this is taken back.
+    Rehearse {
+        /// The release.
+        release: ReleaseId,
+        /// The service.
+        service: String,
+    },
     /// The migration of a service ran to its end, once per release. Without a way back: the schema stays as it is, and
     /// whether an older release runs on it is what schema ranges decide.
     Migrate {
@@ -153,9 +161,11 @@ impl Step {
                     std::mem::swap(&mut table.from, &mut table.to);
                 }
             }
-            Self::Migrate { .. } | Self::Seed { .. } | Self::Judge { .. } | Self::Cool { .. } => {
-                return None;
-            }
+            Self::Rehearse { .. }
+            | Self::Migrate { .. }
+            | Self::Seed { .. }
+            | Self::Judge { .. }
+            | Self::Cool { .. } => return None,
         }
         Some(step)
     }
@@ -168,12 +178,33 @@ impl Step {
             | Self::Route { from, to }
             | Self::Commit { from, to, .. } => from == to,
             Self::Scale { from, to, .. } => from == to,
-            Self::Migrate { .. }
+            Self::Rehearse { .. }
+            | Self::Migrate { .. }
             | Self::Seed { .. }
             | Self::Shift { .. }
             | Self::Judge { .. }
             | Self::Promote { .. }
             | Self::Cool { .. } => false,
+        }
+    }
+
+    /// Whether requests go elsewhere by it, or what serves them is no longer what it was. A share that falls to nothing
+    /// goes back to where all others are.
+    pub fn moves_requests(&self) -> bool {
+        match self {
+            Self::Resource { to, .. } | Self::Listen { to, .. } => to.is_none(),
+            Self::Rehearse { .. }
+            | Self::Migrate { .. }
+            | Self::Seed { .. }
+            | Self::Judge { .. }
+            | Self::Cool { .. } => false,
+            Self::Scale {
+                cohort, from, to, ..
+            } => cohort.is_stable() && from != to,
+            Self::Shift {
+                from, to, table, ..
+            } => *to > 0 || *from == WHOLE || table.is_some(),
+            Self::Route { .. } | Self::Promote { .. } | Self::Commit { .. } => true,
         }
     }
 
@@ -186,6 +217,9 @@ impl Step {
             Self::Resource { name, to: None, .. } => format!("stop {name}"),
             Self::Listen { to: Some(_), .. } => "open the edge".into(),
             Self::Listen { to: None, .. } => "close the edge".into(),
+            Self::Rehearse { service, .. } => {
+                format!("try the migration of {service} on a copy of the schema")
+            }
             Self::Migrate { service, .. } => format!("migrate the schema of {service}"),
             Self::Seed { service, .. } => format!("fill {service} with development data"),
             Self::Scale {

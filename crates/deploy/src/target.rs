@@ -9,6 +9,7 @@ use crate::{Observed, Step};
 /// | `observe` | the supervisor's status | labels of containers, the project's state file | labels of objects |
 /// | `Resource` | a supervised PostgreSQL or Redis | a service with a volume | a StatefulSet, or an external address |
 /// | `Listen` | keeper and gateway | the proxy's published ports | Service and Ingress |
+/// | `Rehearse` | a job on a copy of the database | the same, in the database's container | a Job on a copy |
 /// | `Migrate`, `Seed` | a job under a shim | `compose run --rm` | a Job |
 /// | `Scale` | replicas of one revision, drained | a service per revision, `--scale` | a Deployment's `replicas` |
 /// | `Route` | `table.put` on the gateway | the proxy's file, reloaded | Ingress or HTTPRoute |

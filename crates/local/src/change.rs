@@ -8,7 +8,7 @@ use plimsoll_bundle::local::{LocalBundle, ServiceSpec};
 use plimsoll_deploy::execute::Progress;
 use plimsoll_deploy::judge::Rules;
 use plimsoll_deploy::{
-    Executor, Finished, Observed, Plan, Release, ReleaseId, ReleaseParts, Settled, Strategy,
+    Executor, Finished, Observed, Plan, Release, ReleaseId, ReleaseParts, Settled, Step, Strategy,
     Target, Watch,
 };
 
@@ -28,6 +28,7 @@ use crate::{LocalError, images, releases, schema_gate, seed, start};
 struct Terms {
     strategy: Strategy,
     seed: bool,
+    undo: bool,
     rules: Rules,
     within: Option<Duration>,
     watch: Option<Arc<dyn Watch>>,
@@ -46,6 +47,7 @@ impl Terms {
         Self {
             strategy: request.strategy.clone(),
             seed: request.seed,
+            undo: request.undo,
             rules: Rules {
                 judgements: u32::try_from(judgements).unwrap_or(u32::MAX),
                 ..request.judge
@@ -63,6 +65,7 @@ impl Terms {
                 judge_ms: 0,
             },
             seed: false,
+            undo: true,
             rules: Rules::default(),
             within: None,
             watch: None,
@@ -87,7 +90,8 @@ impl Local {
 
     /// Brings a release into force: makes missing secrets, keeps the release, deals with what an earlier run left
     /// half done, plans, and does the plan. A step that fails makes everything go back; so does a canary that is
-    /// worse, a change that takes longer than its time, and somebody who looks on and has seen enough.
+    /// worse, a change that takes longer than its time, and somebody who looks on and has seen enough. A request that
+    /// is not to be undone makes go back only what has to do with requests ([`Plan::harmless`]).
     ///
     /// Killed at any moment, traffic goes on and the next call resumes or undoes. Cancelled, what was begun is taken
     /// back before this returns. Stopped for so long that somebody else took over, nothing more of it is carried out.
@@ -104,7 +108,8 @@ impl Local {
     }
 
     /// Brings a release that is kept into force again, with the images, the configuration and the versions of secrets
-    /// that it had: the one named, or the one that was in force before. All services at once; where its replicas are
+    /// that it had: the one named, or the one that was in force before; or the one in force, where a change that failed
+    /// was left standing beside it. All services at once; where its replicas are
     /// still warm nothing is started. Makes no release, and migrates nothing that it has migrated before. Refused when
     /// the schema has moved beyond the release. Nobody who looks on takes it back: what fails meanwhile may be what is
     /// being left.
@@ -114,7 +119,7 @@ impl Local {
         sink: &mut Sink<'_>,
     ) -> Result<Outcome, LocalError> {
         let lease = self.env.lock_for_change()?;
-        let id = id.map_or_else(|| releases::before(&self.env), Ok)?;
+        let id = id.map_or_else(|| releases::back(&self.env), Ok)?;
         let kept = release::load(&self.env, &id)?;
         schema_gate::ensure_open(&self.env, &id)?;
         let held = self.hold(lease, sink)?;
@@ -142,7 +147,17 @@ impl Local {
         sink: &mut Sink<'_>,
     ) -> Result<Outcome, LocalError> {
         let mut executor = Executor::open(&self.env.journal(), self.settings.crash)?
-            .watched_by(terms.watch.clone());
+            .watched_by(terms.watch.clone())
+            .undoing(terms.undo);
+        // After `down` nothing stands any more.
+        if let Some(left) = executor.standing()
+            && !self.is_down()?
+        {
+            sink(Event::Standing {
+                release: left.to.to_string(),
+                because: left.because,
+            });
+        }
         let id = &kept.release.id;
         if let Some(undone) = self.settle(&mut executor, id, (&mut held, terms, sink))? {
             return self.finish(kept, undone, held, sink);
@@ -151,11 +166,11 @@ impl Local {
         let want = desired(kept, (&terms.strategy, terms.seed), &observed)?;
         let plan = Plan::try_new(&observed, &want)?;
         sink(Event::Planned { plan: plan.clone() });
-        let waits = plan.steps.iter().all(plimsoll_deploy::Step::is_wait);
+        let waits = plan.steps.iter().all(Step::is_wait);
         let finished = self.carry_out((&mut held, terms), sink, |target, progress| {
             executor.run(plan, target, progress)
         })?;
-        let ending = match ending(finished) {
+        let ending = match self.ending(finished)? {
             Ending::InForce if waits => Ending::Unchanged,
             other => other,
         };
@@ -231,8 +246,8 @@ impl Local {
         if stopped {
             self.shut_down(&mut client, sink)?;
         }
-        // After a change that was undone, somebody is about to try again.
-        if !matches!(ending, Ending::Undone { .. }) {
+        // After a change that failed, somebody is about to try again.
+        if ending.is_in_force() {
             self.prune(sink);
         }
         Ok(Outcome {
@@ -269,8 +284,12 @@ impl Local {
             executor.settle(release, target, progress)
         })?;
         Ok(match settled {
-            Some(Settled::Resumed(finished @ Finished::Undone { .. })) => Some(ending(finished)),
-            Some(Settled::Resumed(Finished::Done) | Settled::Undone) | None => None,
+            Some(Settled::Resumed(
+                finished @ (Finished::Undone { .. } | Finished::Stopped { .. }),
+            )) => Some(self.ending(finished)?),
+            Some(Settled::Resumed(Finished::Done) | Settled::Undone | Settled::Stopped) | None => {
+                None
+            }
         })
     }
 
@@ -341,17 +360,25 @@ impl Local {
             }
         }
     }
-}
 
-fn ending(finished: Finished) -> Ending {
-    match finished {
-        Finished::Done => Ending::InForce,
-        Finished::Undone { step, error } => Ending::Undone {
-            step: step.describe(),
-            message: error.message,
-            hint: error.hint,
-            fault: error.fault,
-        },
+    fn ending(&self, finished: Finished) -> Result<Ending, LocalError> {
+        Ok(match finished {
+            Finished::Done => Ending::InForce,
+            Finished::Undone { step, error } => Ending::Undone {
+                step: step.describe(),
+                message: error.message,
+                hint: error.hint,
+                fault: error.fault,
+            },
+            Finished::Stopped { step, error, kept } => Ending::Stopped {
+                step: step.describe(),
+                message: error.message,
+                hint: error.hint,
+                fault: error.fault,
+                standing: kept.iter().map(Step::describe).collect(),
+                in_force: crate::in_force(&self.env)?,
+            },
+        })
     }
 }
 

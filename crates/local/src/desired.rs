@@ -9,6 +9,7 @@ use plimsoll_bundle::{Digest, canonical::CanonicalError};
 use plimsoll_deploy::{Desired, DesiredService, Observed, Release, Strategy};
 use serde::Serialize;
 
+use crate::daemon::rehearsal;
 use crate::orders::edges;
 use crate::release::Kept;
 
@@ -37,6 +38,8 @@ pub(crate) fn desired(
             revision: revision(&kept.release, bundle, program)?,
             replicas: replicas(program.scale, running),
             migrate: program.migrate.is_some(),
+            rehearse: program.migrate.as_ref().is_some_and(|spec| spec.dry_run)
+                && !rehearsal::databases(program, bundle).is_empty(),
             seed: seed && program.seed.is_some(),
         };
         services.insert(name.to_owned(), wanted);

@@ -28,6 +28,13 @@ pub enum Event {
         /// Steps that were begun.
         begun: usize,
     },
+    /// What an earlier change left standing when it failed: this one begins from there.
+    Standing {
+        /// The release that the earlier change wanted.
+        release: String,
+        /// Why it failed.
+        because: String,
+    },
     /// The change is known.
     Planned {
         /// All of it.

@@ -1,10 +1,11 @@
 //! The door to this crate: what a command can do with one environment on this machine.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use plimsoll_bundle::endpoints::Cohort;
-use plimsoll_deploy::{Group, Observed};
+use plimsoll_deploy::{Group, Observed, ReleaseId, SchemaRange};
 
 use crate::control::client::{Cancel, Client};
 use crate::control::wire::{Answer, Verb};
@@ -160,6 +161,25 @@ impl Local {
     /// The releases that are kept, the newest first: each can be gone back to ([`Local::roll_back`]).
     pub fn releases(&self) -> Result<Vec<KeptRelease>, LocalError> {
         releases::kept(&self.env)
+    }
+
+    /// A release that is kept, and the migrations that it can run on, by service.
+    pub fn portrait(
+        &self,
+        id: &ReleaseId,
+    ) -> Result<(KeptRelease, BTreeMap<String, SchemaRange>), LocalError> {
+        // Says what is wrong with a release that is not there or was edited.
+        crate::release::load(&self.env, id)?;
+        let mut kept = releases::kept(&self.env)?.into_iter();
+        let unknown = || LocalError::Unknown {
+            what: "release",
+            name: id.to_string(),
+        };
+        let found = kept.find(|kept| kept.release.id == *id);
+        Ok((
+            found.ok_or_else(unknown)?,
+            crate::schema::load(&self.env, id)?,
+        ))
     }
 
     /// Passes on events until the caller cancels. A supervisor that dies meanwhile is started again and adopts what

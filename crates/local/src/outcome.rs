@@ -24,6 +24,8 @@ pub struct DeployRequest {
     pub seed: bool,
     /// What a canary is judged by; how many judgements there are is taken from the strategy.
     pub judge: Rules,
+    /// Whether a change that fails is taken back as a whole, and not only as far as requests are concerned.
+    pub undo: bool,
     /// Time for the whole change; one that takes longer is taken back. `None` bounds only each step.
     pub within: Option<Duration>,
     /// Somebody who looks on, and can have the change taken back.
@@ -78,6 +80,31 @@ pub enum Ending {
         /// Whose fault it is.
         fault: Fault,
     },
+    /// A step failed, all requests go where they went before, and nobody wanted the rest to be taken back.
+    Stopped {
+        /// The step in words.
+        step: String,
+        /// Why it failed.
+        message: String,
+        /// What to do about it.
+        hint: Option<String>,
+        /// Whose fault it is.
+        fault: Fault,
+        /// What was left standing, in words.
+        standing: Vec<String>,
+        /// The release in force: `rollback` leads back to it.
+        in_force: Option<ReleaseId>,
+    },
+}
+
+impl Ending {
+    /// Whether what was asked for is so.
+    pub fn is_in_force(&self) -> bool {
+        match self {
+            Self::InForce | Self::Unchanged => true,
+            Self::Undone { .. } | Self::Stopped { .. } => false,
+        }
+    }
 }
 
 /// A login of the development data: shown on purpose, and in no other environment.

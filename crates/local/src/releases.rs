@@ -2,7 +2,7 @@
 
 use std::time::UNIX_EPOCH;
 
-use plimsoll_deploy::ReleaseId;
+use plimsoll_deploy::{Executor, ReleaseId};
 use plimsoll_stdx::fs::at;
 
 use crate::daemon::intent::Intent;
@@ -41,6 +41,16 @@ pub(crate) fn kept(env: &EnvDir) -> Result<Vec<KeptRelease>, LocalError> {
         key(other).cmp(&key(one))
     });
     Ok(kept)
+}
+
+/// Where a way back leads that nobody has given a goal: to the release in force, where a change that failed was left
+/// standing beside it, and to the one before it otherwise.
+pub(crate) fn back(env: &EnvDir) -> Result<ReleaseId, LocalError> {
+    let left = Executor::open(&env.journal(), None)?.standing();
+    match left.and(Intent::load(env)?.release) {
+        Some(in_force) => Ok(in_force),
+        None => before(env),
+    }
 }
 
 /// The release that was in force before the one that is.

@@ -101,7 +101,14 @@ impl Target for LocalTarget<'_> {
     }
 
     fn undo(&mut self, step: &Step) -> Result<(), StepError> {
-        match step.inverse().as_ref().map(ask) {
+        let back = match step {
+            Step::Rehearse { release, service } => Some(Ask::Daemon(Verb::ForgetRehearsal {
+                release: release.clone(),
+                service: service.clone(),
+            })),
+            step => step.inverse().as_ref().map(ask),
+        };
+        match back {
             Some(Ask::Daemon(verb)) => {
                 let client = self.way_back.client()?;
                 client.call(verb, Some(self.deadline), self.on_event)?;
@@ -137,6 +144,7 @@ fn ask(step: &Step) -> Ask {
             name, to: release, ..
         } => Verb::Resource { name, release },
         Step::Listen { to: release, .. } => Verb::Listen { release },
+        Step::Rehearse { release, service } => Verb::Rehearse { release, service },
         Step::Migrate { release, service } => Verb::Job {
             release,
             service,

@@ -87,9 +87,9 @@ pub(crate) enum Command {
     /// Stop the app on this machine. Data stays, unless --data is given.
     #[command(after_help = help::DOWN)]
     Down(DownArgs),
-    /// Every process of the app: state, isolation class, memory, restarts, release.
+    /// Every process of the app: state, isolation class, memory, restarts, release; or what a release consists of.
     #[command(after_help = help::STATUS)]
-    Status(EnvironmentArgs),
+    Status(StatusArgs),
     /// Print the output of replicas and resources.
     #[command(after_help = help::LOGS)]
     Logs(LogsArgs),
@@ -156,6 +156,16 @@ pub(crate) enum ImageCommand {
 
 #[derive(Debug, Args)]
 pub(crate) struct EnvironmentArgs {
+    /// The environment.
+    #[arg(long, value_name = "NAME", default_value = "development")]
+    pub(crate) env: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// What a release consists of, instead of what runs: the one named, or the one in force.
+    #[arg(long, value_name = "ID", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) release: Option<String>,
     /// The environment.
     #[arg(long, value_name = "NAME", default_value = "development")]
     pub(crate) env: String,

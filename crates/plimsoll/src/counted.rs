@@ -66,6 +66,9 @@ struct Document<'a> {
     ending: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     because: Option<&'a str>,
+    /// What a change that was not taken back has left.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    standing: &'a [String],
     #[serde(flatten)]
     tally: &'a Tally,
     cut_over_ms: Option<u128>,
@@ -127,6 +130,11 @@ impl Counted {
             Ending::InForce => ("in-force", None),
             Ending::Unchanged => ("unchanged", None),
             Ending::Undone { message, .. } => ("undone", Some(message.as_str())),
+            Ending::Stopped { message, .. } => ("stopped", Some(message.as_str())),
+        };
+        let standing = match &outcome.ending {
+            Ending::Stopped { standing, .. } => standing.as_slice(),
+            Ending::InForce | Ending::Unchanged | Ending::Undone { .. } => &[],
         };
         Document {
             format,
@@ -134,6 +142,7 @@ impl Counted {
             release: outcome.release.as_str(),
             ending,
             because,
+            standing,
             tally: &self.tally,
             cut_over_ms: self.cut_over.map(|time| time.as_millis()),
             took_ms: began.elapsed().as_millis(),

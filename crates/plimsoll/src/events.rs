@@ -41,6 +41,9 @@ impl<'a> Show<'a> {
                     "  an earlier change to {release} stopped after {begun} steps: {decision}"
                 ));
             }
+            Event::Standing { release, because } => self.progress.say(&format!(
+                "  an earlier change to {release} failed and was left standing: {because}"
+            )),
             Event::Planned { plan } => self.planned(plan.steps.len()),
             Event::StepStarted { text, .. } => self.progress.begin(text),
             Event::StepDone { .. } => self.progress.done(""),

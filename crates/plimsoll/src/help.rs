@@ -88,7 +88,9 @@ help!(
 help!(
     STATUS,
     "plimsoll status               every process of the app; exit code 1 when it is not up",
-    "plimsoll status --format json the same for programs"
+    "plimsoll status --format json the same for programs",
+    "plimsoll status --release     images, bundle, secrets, schema of the release in force, and who brought it",
+    "plimsoll status --release r1f00c0ffee42   of any release that is kept"
 );
 help!(
     LOGS,

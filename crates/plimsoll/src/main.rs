@@ -5,6 +5,7 @@
 //! One static binary is every process of ours. The hidden roles (`__shim`, `__keeper`, `__gateway`, `__supervisor`)
 //! are reached before arguments are parsed and before any thread exists.
 
+mod approvals;
 mod args;
 mod artefacts;
 mod change;
@@ -15,6 +16,7 @@ mod exit;
 mod help;
 mod images;
 mod interrupt;
+mod portrait;
 mod printer;
 mod prober;
 mod progress;

@@ -46,6 +46,7 @@ pub(crate) fn prepare(
         strategy,
         seed: app.environment == "development",
         judge: rules(&app.rollout.judge),
+        undo: app.rollout.undo,
         within: Some(app.rollout.within.as_duration()),
         watch: None,
     };

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use plimsoll_deploy::ReleaseId;
 use plimsoll_deploy::audit::{self, Action, Entry, Who};
-use plimsoll_local::{Ending, Local, LocalError, Outcome};
+use plimsoll_deploy::{ReleaseId, Step};
+use plimsoll_local::{Ending, Event, Local, LocalError, Outcome};
 use plimsoll_stdx::clock::{rfc3339, unix_ms};
 use plimsoll_stdx::fs::read_bounded;
 
@@ -21,6 +21,8 @@ const PASSWD_MAX: u64 = 64 << 20;
 pub(crate) struct Trail {
     env: PathBuf,
     entry: Entry,
+    /// The migration that is under way, or its try.
+    migration: Option<Entry>,
 }
 
 impl Trail {
@@ -47,7 +49,54 @@ impl Trail {
                 "without an entry in the audit log nothing is changed: see `plimsoll audit verify`",
             )
         })?;
-        Ok(Self { env, entry })
+        Ok(Self {
+            env,
+            entry,
+            migration: None,
+        })
+    }
+
+    /// Writes down migrations and their tries: before each begins, and how it ended.
+    pub(crate) fn note(&mut self, event: &Event, printer: Printer) {
+        let ended = match event {
+            Event::StepStarted { step, .. } => {
+                self.migration = self.migration_of(step);
+                self.record_migration(printer);
+                return;
+            }
+            Event::StepDone { .. } => (audit::Outcome::Done, None),
+            Event::StepFailed { message, .. } => (audit::Outcome::Failed, Some(message.clone())),
+            _ => return,
+        };
+        if let Some(entry) = &mut self.migration {
+            (entry.outcome, entry.because) = ended;
+            entry.at = now();
+            self.record_migration(printer);
+        }
+        self.migration = None;
+    }
+
+    fn migration_of(&self, step: &Step) -> Option<Entry> {
+        let (action, release, service) = match step {
+            Step::Rehearse { release, service } => (Action::Rehearse, release, service),
+            Step::Migrate { release, service } => (Action::Migrate, release, service),
+            _ => return None,
+        };
+        Some(Entry {
+            at: now(),
+            action,
+            of: Some(service.clone()),
+            to: Some(release.clone()),
+            outcome: audit::Outcome::Begun,
+            ..self.entry.clone()
+        })
+    }
+
+    fn record_migration(&self, printer: Printer) {
+        let Some(entry) = &self.migration else { return };
+        if let Err(error) = audit::record(&self.env, entry) {
+            printer.error(&format!("the audit log lacks a migration: {error}"));
+        }
     }
 
     /// Writes how a deploy ended, with what was counted meanwhile.
@@ -65,6 +114,9 @@ impl Trail {
                     Ending::Unchanged => (audit::Outcome::Unchanged, release, None),
                     Ending::Undone { message, .. } => {
                         (audit::Outcome::Undone, release, Some(message.clone()))
+                    }
+                    Ending::Stopped { message, .. } => {
+                        (audit::Outcome::Stopped, release, Some(message.clone()))
                     }
                 }
             }

@@ -273,6 +273,21 @@ pub struct MigrateSpec {
     pub lock_timeout_ms: u64,
     /// Time for the whole migration.
     pub within_ms: u64,
+    /// Whether it is tried on a copy of the schema first.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub dry_run: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature that serde asks for"
+)]
+fn is_yes(value: &bool) -> bool {
+    *value
 }
 
 /// A job on a schedule.

@@ -3,9 +3,10 @@
 use super::draft::Draft;
 use crate::Step;
 
-/// Resources answer, the edge listens, schemas are migrated, development data is there.
+/// Resources answer, migrations were tried, the edge listens, schemas are migrated, development data is there.
 pub(super) fn lay(draft: &mut Draft<'_>) {
     resources(draft);
+    rehearsals(draft);
     listeners(draft);
     preparations(draft);
 }
@@ -21,6 +22,20 @@ fn resources(draft: &mut Draft<'_>) {
             from: there.map(|there| there.release.clone()),
             to: Some(draft.want.release.clone()),
         });
+    }
+}
+
+/// All of them before the first migration, so that one that fails leaves every schema as it was.
+fn rehearsals(draft: &mut Draft<'_>) {
+    let release = &draft.want.release;
+    for (service, wanted) in &draft.want.services {
+        let key = (release.clone(), service.clone());
+        if wanted.migrate && wanted.rehearse && !draft.now.migrated.contains(&key) {
+            draft.steps.push(Step::Rehearse {
+                release: release.clone(),
+                service: service.clone(),
+            });
+        }
     }
 }
 

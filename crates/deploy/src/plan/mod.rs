@@ -61,6 +61,16 @@ impl Plan {
         self.steps.is_empty()
     }
 
+    /// How many of the first steps may stay as they are when step `failed` has failed: as far as nothing has moved a
+    /// request, so that the release in force has all of them, by its own table. Of the failed step itself only replicas
+    /// stay, to be looked at: on a resource or the edge, half done, others depend.
+    pub fn harmless(&self, failed: usize) -> usize {
+        let moves = self.steps.iter().position(Step::moves_requests);
+        let turn = moves.unwrap_or(self.steps.len());
+        let is_scale = matches!(self.steps.get(failed), Some(Step::Scale { .. }));
+        turn.min(if is_scale { failed + 1 } else { failed })
+    }
+
     /// One line per step, for people.
     pub fn lines(&self) -> Vec<String> {
         self.steps.iter().map(Step::describe).collect()

@@ -21,6 +21,7 @@ fn want(release: &str, revision: &str) -> Desired {
                 revision: Digest::of(revision.as_bytes()),
                 replicas: 2,
                 migrate: true,
+                rehearse: false,
                 seed: true,
             },
         )]),

@@ -126,11 +126,13 @@ impl UpstreamBody {
 
     /// It is a stream of events: it ends by the budget for sockets.
     pub(crate) fn becomes_socket(&mut self, sockets: &Rc<Sockets>) {
-        let key = self.lease.in_flight.as_mut().map(|in_flight| {
+        let replica = self.lease.in_flight.as_mut().map(|in_flight| {
             in_flight.becomes_socket();
-            in_flight.endpoint().key
+            let endpoint = in_flight.endpoint();
+            (endpoint.key, endpoint.is_draining())
         });
-        self.ticket = Some(sockets.enter(key.unwrap_or(0)));
+        let (key, leaving) = replica.unwrap_or_default();
+        self.ticket = Some(sockets.enter(key, leaving));
     }
 
     fn poll_rest(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {

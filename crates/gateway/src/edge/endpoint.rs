@@ -122,6 +122,11 @@ impl Endpoint {
         self.draining.store(true, Ordering::Relaxed);
     }
 
+    /// Whether nothing new goes there.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
     /// Traffic may go there again: a later endpoints document says so.
     pub(crate) fn end_drain(&self) {
         self.draining.store(false, Ordering::Relaxed);

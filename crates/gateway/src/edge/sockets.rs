@@ -19,6 +19,8 @@ const SPREAD: Duration = Duration::from_secs(5);
 pub(crate) struct Sockets {
     next: Cell<u64>,
     open: RefCell<HashMap<u64, Entry>>,
+    /// The gateway itself is leaving.
+    leaving: Cell<bool>,
 }
 
 #[derive(Debug)]
@@ -66,11 +68,14 @@ pub(crate) struct Ticket {
 }
 
 impl Sockets {
-    /// Adds a socket that leads to the endpoint with this key.
-    pub(crate) fn enter(self: &Rc<Self>, endpoint: u64) -> Ticket {
+    /// Adds a socket that leads to the endpoint with this key. It was asked for before and opens only now: where the
+    /// endpoint is `leaving` meanwhile, or the gateway is, the farewell to all others does not reach it, so it is told
+    /// at once.
+    pub(crate) fn enter(self: &Rc<Self>, endpoint: u64, leaving: bool) -> Ticket {
         let id = self.next.get();
         self.next.set(id + 1);
         let farewell = Rc::new(Farewell::default());
+        farewell.said.set(leaving || self.leaving.get());
         let entry = Entry {
             endpoint,
             farewell: Rc::clone(&farewell),
@@ -90,6 +95,7 @@ impl Sockets {
 
     /// Says farewell to the sockets of one endpoint, or to all, spread over a part of `budget`. Returns at once.
     pub(crate) fn close(&self, endpoint: Option<u64>, budget: Duration, random: &Random) {
+        self.leaving.set(self.leaving.get() || endpoint.is_none());
         let spread = budget.min(SPREAD);
         let spread_ms = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX);
         for entry in self.open.borrow().values() {
@@ -109,5 +115,22 @@ impl Sockets {
 impl Drop for Ticket {
     fn drop(&mut self) {
         self.sockets.open.borrow_mut().remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_socket_that_opens_while_its_replica_or_the_gateway_leaves_is_told_to_close() {
+        let sockets = Rc::new(Sockets::default());
+        let told = |ticket: &Ticket| ticket.farewell.said.get();
+        assert!(!told(&sockets.enter(1, false)));
+        assert!(told(&sockets.enter(1, true)));
+        sockets.close(Some(1), Duration::ZERO, &Random::seeded());
+        assert!(!told(&sockets.enter(2, false)));
+        sockets.close(None, Duration::ZERO, &Random::seeded());
+        assert!(told(&sockets.enter(2, false)));
     }
 }

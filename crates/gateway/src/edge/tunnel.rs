@@ -89,7 +89,8 @@ pub(crate) async fn open(
     }
     let replica = hyper::upgrade::on(&mut response);
     in_flight.becomes_socket();
-    let ticket = core.sockets.enter(in_flight.endpoint().key);
+    let endpoint = in_flight.endpoint();
+    let ticket = core.sockets.enter(endpoint.key, endpoint.is_draining());
     tokio::task::spawn_local(carry(client, replica, in_flight, ticket));
     Ok(start_of_tunnel(response.headers(), kind))
 }

@@ -15,7 +15,7 @@ use super::wire::{Answer, Hello, PROTO, Reply, Request, Verb, Welcome};
 use crate::LocalError;
 use crate::daemon::intent::Wanted;
 use crate::daemon::world::World;
-use crate::daemon::{canaries, edge, follow, jobs, report, shift, shutdown, steps};
+use crate::daemon::{canaries, edge, follow, jobs, rehearsal, report, shift, shutdown, steps};
 use crate::error::Refusal;
 use crate::event::Event;
 
@@ -158,6 +158,12 @@ async fn dispatch(world: Arc<World>, token: u64, verb: Verb) -> Result<Answer, L
             steps::resource(&world, &name, release.as_ref()).await?;
         }
         Verb::Listen { release } => edge::listen(&world, release.as_ref()).await?,
+        Verb::Rehearse { release, service } => {
+            rehearsal::rehearse(&world, &release, &service).await?;
+        }
+        Verb::ForgetRehearsal { release, service } => {
+            rehearsal::forget(&world, &release, &service).await?;
+        }
         Verb::Job {
             release,
             service,
@@ -212,6 +218,8 @@ async fn move_requests(world: &Arc<World>, verb: Verb) -> Result<(), LocalError>
         | Verb::Logs { .. }
         | Verb::Resource { .. }
         | Verb::Listen { .. }
+        | Verb::Rehearse { .. }
+        | Verb::ForgetRehearsal { .. }
         | Verb::Job { .. }
         | Verb::Scale { .. }
         | Verb::Route { .. }
@@ -238,6 +246,8 @@ async fn look(world: &World, verb: Verb) -> Result<Answer, LocalError> {
         | Verb::Logs { .. }
         | Verb::Resource { .. }
         | Verb::Listen { .. }
+        | Verb::Rehearse { .. }
+        | Verb::ForgetRehearsal { .. }
         | Verb::Job { .. }
         | Verb::Scale { .. }
         | Verb::Shift { .. }

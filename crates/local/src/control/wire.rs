@@ -85,6 +85,20 @@ pub(crate) enum Verb {
         /// Whose listeners; `None` closes them.
         release: Option<ReleaseId>,
     },
+    /// [`plimsoll_deploy::Step::Rehearse`].
+    Rehearse {
+        /// Whose program.
+        release: ReleaseId,
+        /// The service.
+        service: String,
+    },
+    /// Nothing is left of a copy that a migration was tried on.
+    ForgetRehearsal {
+        /// Whose program.
+        release: ReleaseId,
+        /// The service.
+        service: String,
+    },
     /// A migration or a seed, to its end.
     Job {
         /// Whose program.
@@ -169,6 +183,8 @@ impl Verb {
             }
             Self::Resource { .. }
             | Self::Listen { .. }
+            | Self::Rehearse { .. }
+            | Self::ForgetRehearsal { .. }
             | Self::Job { .. }
             | Self::Scale { .. }
             | Self::Shift { .. }

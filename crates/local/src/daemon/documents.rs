@@ -9,6 +9,7 @@ use plimsoll_supervisor::order::{Kind, Order};
 use plimsoll_supervisor::probe::Answering;
 use plimsoll_supervisor::secrets::{SecretError, SecretSource, Secrets};
 
+use super::rehearsal;
 use crate::error::chain;
 use crate::orders::keeper;
 use crate::orders::layout::Layout;
@@ -147,7 +148,19 @@ impl Documents {
             Kind::Keeper => Ok(Secrets::default()),
             Kind::Replica => self.program(&kept, &order.service)?.secrets(&self.store),
             Kind::Job if !is_resource && !order.id.starts_with("prepare-") => {
-                self.program(&kept, &order.service)?.secrets(&self.store)
+                let job = order.id.split('-').next().unwrap_or_default();
+                if job == rehearsal::JOB {
+                    let copied = rehearsal::on_copies(&kept);
+                    return self
+                        .program(&copied, &order.service)?
+                        .of_migration(&self.store);
+                }
+                let program = self.program(&kept, &order.service)?;
+                if job == "migrate" {
+                    program.of_migration(&self.store)
+                } else {
+                    program.secrets(&self.store)
+                }
             }
             Kind::Resource | Kind::Job => {
                 let password = self.password(&order.service)?;

@@ -183,7 +183,7 @@ fn quote(lines: &[logs::Line]) -> Option<String> {
 }
 
 /// Seed programs print logins to standard output; those never travel as events.
-fn standard_output(ended: &JobExit) -> String {
+pub(super) fn standard_output(ended: &JobExit) -> String {
     let lines = ended
         .output
         .iter()

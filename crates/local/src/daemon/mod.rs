@@ -10,6 +10,7 @@ pub(crate) mod intent;
 pub(crate) mod jobs;
 mod publish;
 mod reconcile;
+pub(crate) mod rehearsal;
 pub(crate) mod report;
 pub(crate) mod shift;
 pub(crate) mod shutdown;
@@ -169,7 +170,7 @@ fn event(notice: &Notice) -> Event {
     let (kind, name) = match notice.id.strip_prefix("resource-") {
         Some(name) => (ProcessKind::Resource, name.to_owned()),
         None if notice.id == crate::orders::keeper::ID => (ProcessKind::Keeper, notice.id.clone()),
-        None if ["migrate-", "schema-", "seed-", "prepare-"]
+        None if ["rehearse-", "migrate-", "schema-", "seed-", "prepare-"]
             .iter()
             .any(|job| notice.id.starts_with(job)) =>
         {

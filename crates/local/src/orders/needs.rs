@@ -23,6 +23,8 @@ pub(crate) struct Addresses<'a> {
     pub(crate) bundle: &'a LocalBundle,
     pub(crate) layout: &'a Layout,
     pub(crate) store: &'a SecretStore,
+    /// How long sessions with a database wait for a lock; nothing is for ever.
+    pub(crate) lock_timeout_ms: Option<u64>,
 }
 
 /// Adds the addresses of what the program needs to `secrets`.
@@ -57,11 +59,15 @@ impl Addresses<'_> {
             ResourceSpec::Postgres(spec) => {
                 let password = password()?;
                 let password = password.expose();
-                Ok(if by_tcp {
+                let mut address = if by_tcp {
                     postgres::address_over_tcp(spec, place(postgres::PORT), password)
                 } else {
                     postgres::address(spec, &dir, password)
-                })
+                };
+                if let Some(timeout) = self.lock_timeout_ms {
+                    address.push_str(&postgres::with_lock_timeout(timeout));
+                }
+                Ok(address)
             }
             ResourceSpec::Redis(_) => {
                 let password = password()?;

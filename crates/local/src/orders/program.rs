@@ -203,12 +203,27 @@ impl ProgramOrders<'_> {
 
     /// What the supervisor hands to each of these processes on its way in.
     pub(crate) fn secrets(&self, store: &SecretStore) -> Result<Secrets, LocalError> {
+        self.handed(store, None)
+    }
+
+    /// The same for a migration: its sessions wait for locks no longer than the file says.
+    pub(crate) fn of_migration(&self, store: &SecretStore) -> Result<Secrets, LocalError> {
+        let spec = self.program.migrate.as_ref();
+        self.handed(store, spec.map(|spec| spec.lock_timeout_ms))
+    }
+
+    fn handed(
+        &self,
+        store: &SecretStore,
+        lock_timeout_ms: Option<u64>,
+    ) -> Result<Secrets, LocalError> {
         let mut secrets = Secrets::default();
         let addresses = Addresses {
             program: self.program,
             bundle: &self.kept.bundle,
             layout: self.layout,
             store,
+            lock_timeout_ms,
         };
         needs::add(&mut secrets, addresses)?;
         for (name, spec) in &self.program.secrets {

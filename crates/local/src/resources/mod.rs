@@ -4,6 +4,7 @@ pub(crate) mod ping;
 pub(crate) mod postgres;
 mod postgres_conf;
 pub(crate) mod redis;
+pub(crate) mod rehearsal;
 pub(crate) mod tools;
 
 use std::os::unix::fs::PermissionsExt;

@@ -19,7 +19,7 @@ pub(crate) const PORT: u16 = 5432;
 pub(crate) const SOCKET: &str = ".s.PGSQL.5432";
 
 /// The role that owns the server; the app is another one.
-const OWNER: &str = "plimsoll";
+pub(super) const OWNER: &str = "plimsoll";
 /// The app's database under construction has this name, and is renamed when it is whole.
 const NEW: &str = "new";
 /// The whole data directory.
@@ -27,7 +27,7 @@ const LIVE: &str = "live";
 /// Holds the digest of the document that the data directory was last prepared for.
 const PREPARED: &str = "prepared";
 /// Files of secrets that the preparation reads.
-const PASSWORD_FILE: &str = "password";
+pub(super) const PASSWORD_FILE: &str = "password";
 const SERVER_SQL: &str = "server.sql";
 const DATABASE_SQL: &str = "database.sql";
 /// A fast shutdown rolls back what is open and writes a checkpoint; on a slow disk 128 MB take some seconds.
@@ -66,6 +66,12 @@ pub(crate) fn address_over_tcp(
     format!("postgres://{user}:{password}@{host}:{port}/{database}?sslmode=disable")
 }
 
+/// What goes behind an address so that its sessions wait for locks no longer than this: `options` of the protocol's own
+/// first message, which every client passes on.
+pub(crate) fn with_lock_timeout(ms: u64) -> String {
+    format!("&options=-c%20lock_timeout%3D{ms}")
+}
+
 impl Postgres<'_> {
     /// Makes folders and settings, and says what has to run to its end before the server starts: nothing, when the
     /// data directory was prepared for this very document.
@@ -84,18 +90,25 @@ impl Postgres<'_> {
                 "postgresql.conf",
                 postgres_conf::postgresql(self.spec, &sockets),
             ),
-            ("pg_hba.conf", postgres_conf::access(self.spec, OWNER)),
             ("pg_ident.conf", String::new()),
         ] {
             // Readable for the server's user; it holds no secret.
             write_atomic_mode(&home.join("conf").join(file), text.as_bytes(), 0o644)?;
         }
+        self.grant_access()?;
         let done = std::fs::read_to_string(home.join(PREPARED)).unwrap_or_default();
         if done == self.document()?.as_str() && self.store().join(LIVE).is_dir() {
             return Ok(None);
         }
         self.ensure_version()?;
         Ok(Some(self.preparation()?))
+    }
+
+    /// Writes who may enter. A server that runs reads it again when it is told to.
+    pub(super) fn grant_access(&self) -> Result<(), LocalError> {
+        let path = self.env.resource(self.name).join("conf/pg_hba.conf");
+        let text = postgres_conf::access(self.spec, OWNER);
+        Ok(write_atomic_mode(&path, text.as_bytes(), 0o644)?)
     }
 
     /// Remembers that the preparation ended well. A cluster that was made gets its name only now: one that was
@@ -214,7 +227,7 @@ single "$DATABASE" {DATABASE_SQL}
         Ok(order)
     }
 
-    fn common(&self, id: &str, kind: Kind, command: Vec<String>) -> Order {
+    pub(super) fn common(&self, id: &str, kind: Kind, command: Vec<String>) -> Order {
         let home = self.env.resource(self.name);
         let mut order = Order::new(id, kind, command);
         self.name.clone_into(&mut order.service);
@@ -310,7 +323,7 @@ single "$DATABASE" {DATABASE_SQL}
         self.env.resource(self.name).join("store")
     }
 
-    fn seen_store(&self) -> PathBuf {
+    pub(super) fn seen_store(&self) -> PathBuf {
         self.layout.seen(&self.store(), "/store")
     }
 
@@ -320,7 +333,7 @@ single "$DATABASE" {DATABASE_SQL}
     }
 }
 
-fn identifier(name: &str) -> String {
+pub(super) fn identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 

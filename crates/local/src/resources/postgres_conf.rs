@@ -61,12 +61,14 @@ pub(super) fn postgresql(spec: &PostgresSpec, sockets: &Path) -> String {
     settings.iter().map(line).collect()
 }
 
-/// `pg_hba.conf`: the app's role enters its own database, the owner everything, each with the password.
+/// `pg_hba.conf`: the app's role enters its own database and the copy of it that migrations are tried on, the owner
+/// everything, each with the password.
 pub(super) fn access(spec: &PostgresSpec, owner: &str) -> String {
     let quoted = |name: &str| format!("\"{}\"", name.replace('"', "\"\""));
     format!(
-        "local {} {} scram-sha-256\nlocal all {} scram-sha-256\nlocal all all reject\n",
+        "local {},{} {} scram-sha-256\nlocal all {} scram-sha-256\nlocal all all reject\n",
         quoted(&spec.database),
+        quoted(super::rehearsal::DATABASE),
         quoted(&spec.user),
         quoted(owner),
     )
@@ -113,7 +115,8 @@ mod tests {
             user: "a\" all \"b".into(),
             ..sample()
         };
-        assert!(access(&spec, "plimsoll").starts_with("local \"shop\" \"a\"\" all \"\"b\" scram"));
+        let first = "local \"shop\",\"plimsoll_rehearsal\" \"a\"\" all \"\"b\" scram";
+        assert!(access(&spec, "plimsoll").starts_with(first));
     }
 
     #[test]

@@ -15,6 +15,8 @@ mod project;
 #[cfg(test)]
 mod published;
 #[cfg(test)]
+mod rehearsal;
+#[cfg(test)]
 mod shift;
 
 use std::time::Instant;

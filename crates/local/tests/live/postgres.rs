@@ -14,13 +14,13 @@ const TRIES: usize = 5;
 const WITHIN: Duration = Duration::from_secs(5);
 
 /// `psql` as the app's own role.
-struct Client {
+pub(crate) struct Client {
     sockets: PathBuf,
     password: String,
 }
 
 impl Client {
-    fn of(project: &Project) -> Self {
+    pub(crate) fn of(project: &Project) -> Self {
         let address = project.get("/database");
         let password = address
             .strip_prefix("postgres://shop:")
@@ -52,7 +52,7 @@ impl Client {
     }
 
     /// The answer, or nothing while nobody answers.
-    fn ask(&self, sql: &str) -> Option<String> {
+    pub(crate) fn ask(&self, sql: &str) -> Option<String> {
         let output = self.command(sql).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         output.status.success().then(|| text.trim().to_owned())

@@ -115,6 +115,8 @@ pub(crate) struct Project {
     /// How changes are made.
     pub(crate) strategy: Strategy,
     pub(crate) rules: Rules,
+    /// Whether a change that fails is taken back as a whole.
+    pub(crate) undo: bool,
     /// Whether WebSockets go through.
     pub(crate) upgrades_sockets: bool,
     /// Changes the program of every bundle.
@@ -182,6 +184,7 @@ impl Project {
             upgrades: 0,
             strategy: ROLLING,
             rules: Rules::default(),
+            undo: true,
             upgrades_sockets: false,
             edit: Box::new(|_| {}),
         })
@@ -199,6 +202,7 @@ impl Project {
             upgrades: 0,
             strategy: ROLLING,
             rules: Rules::default(),
+            undo: true,
             upgrades_sockets: false,
             edit: Box::new(|_| {}),
         }
@@ -341,6 +345,7 @@ impl Project {
             strategy: self.strategy.clone(),
             seed: true,
             judge: self.rules,
+            undo: self.undo,
             within: None,
             watch: None,
         }
@@ -382,6 +387,7 @@ impl Project {
             status: command("schema"),
             lock_timeout_ms: 5000,
             within_ms: 20_000,
+            dry_run: true,
         };
         let seed = CommandSpec {
             command: command("seed"),

@@ -360,3 +360,84 @@ fn what_is_kept_warm_outlives_the_supervisor_and_ends_with_the_next_change() {
     let kept = project.local.releases().unwrap();
     assert_eq!(kept.iter().filter(|one| one.warm).count(), 1);
 }
+
+/// The file says `rollout.undo = false`.
+#[test]
+fn a_change_that_is_not_to_be_undone_stops_where_the_release_before_has_all_requests() {
+    let Some(mut project) = in_force(canary(300, 60_000)) else {
+        return;
+    };
+    let first = project.up().release;
+    let stable = project.pids(ProcessKind::Replica);
+    project.undo = false;
+    let crowd = Crowd::start(project.port);
+    let ill = Spec {
+        command: "serve-ill",
+        ..two()
+    };
+    for begun in [true, false] {
+        // The second one goes on with what the first has left, fails as well, and leaves nothing of its own.
+        let outcome = project.up_bundle(&ill);
+        let Ending::Stopped {
+            message,
+            standing,
+            in_force,
+            ..
+        } = &outcome.ending
+        else {
+            panic!("{outcome:?}")
+        };
+        assert!(message.contains("is worse"), "{message}");
+        let canaries = standing.iter().any(|step| step.contains("canary replica"));
+        assert_eq!(canaries, begun, "{standing:?}");
+        assert_eq!(in_force.as_ref(), Some(&first));
+        for _ in 0..10 {
+            assert_eq!(project.get("/release"), "one");
+        }
+        let standing = project.pids(ProcessKind::Replica);
+        assert!(standing.len() > stable.len(), "the canary is still there");
+    }
+    let mut said = None;
+    let back = project
+        .local
+        .roll_back(None, &mut |event| {
+            if let Event::Standing { because, .. } = event {
+                said = Some(because);
+            }
+        })
+        .unwrap();
+    assert!(said.is_some_and(|because| because.contains("is worse")));
+    assert_eq!((back.release, back.ending), (first, Ending::InForce));
+    crowd.end();
+    assert_is_as_before(&project, &stable);
+}
+
+#[test]
+fn a_release_that_was_mended_replaces_what_the_failed_one_left_standing() {
+    let Some(mut project) = in_force(blue_green(0)) else {
+        return;
+    };
+    project.undo = false;
+    let outcome = project.up_bundle(&Spec {
+        command: "fail",
+        ..two()
+    });
+    assert!(
+        matches!(outcome.ending, Ending::Stopped { .. }),
+        "{outcome:?}"
+    );
+    assert_eq!(project.get("/release"), "one");
+    let three = Spec {
+        release: "three",
+        ..Spec::plain()
+    };
+    assert_eq!(project.up_bundle(&three).ending, Ending::InForce);
+    assert_eq!(project.get("/release"), "three");
+    assert_eq!(project.pids(ProcessKind::Replica).len(), 2);
+    let mut left = false;
+    let again = project.up_spec(&three, &mut |event| {
+        left |= matches!(event, Event::Standing { .. });
+    });
+    assert_eq!(again.ending, Ending::Unchanged);
+    assert!(!left, "nothing stands any more");
+}

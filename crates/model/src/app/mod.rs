@@ -36,7 +36,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use about::{About, Review};
-pub use approval::{Approval, Window};
+pub use approval::{Approval, Moment, Objection, Window};
 pub use backup::{Backup, BackupSink, Drill, Files, OffSite};
 pub use build::{Build, CargoBuild, CommandBuild, DockerBuild, ImageBuild, StaticBuild};
 pub use claim::{Attested, Claim, Measured, Standing};

@@ -167,6 +167,8 @@ pub struct Migrate {
     pub status: Vec<String>,
     /// Program and arguments that go back one step; empty: it cannot.
     pub down: Vec<String>,
+    /// Whether it is tried on a copy of the schema first.
+    pub dry_run: bool,
     /// Time to wait for locks.
     pub lock_timeout: DurationMs,
     /// Time for the whole migration.

@@ -16,6 +16,34 @@ pub struct Date {
     pub day: u8,
 }
 
+impl Date {
+    /// The day so many days after 1970-01-01; the last one that four digits can say for any beyond it.
+    pub(crate) fn of_epoch_day(days: u64) -> Self {
+        let (mut year, mut left) = (1970, days);
+        while year < 9999 && left >= year_of(year) {
+            left -= year_of(year);
+            year += 1;
+        }
+        let mut month = 1;
+        while month < 12 && left >= u64::from(self::days(year, month)) {
+            left -= u64::from(self::days(year, month));
+            month += 1;
+        }
+        let last = u64::from(self::days(year, month)) - 1;
+        let narrow = |number: u64| u8::try_from(number).unwrap_or(u8::MAX);
+        Self {
+            year,
+            month: narrow(u64::from(month)),
+            day: narrow(left.min(last) + 1),
+        }
+    }
+}
+
+/// Days of a year.
+fn year_of(year: u16) -> u64 {
+    (1..=12).map(|month| u64::from(days(year, month))).sum()
+}
+
 impl FromStr for Date {
     type Err = UnitError;
 

@@ -102,12 +102,7 @@ fn show(context: &Context, numbered: &Numbered) {
         return;
     }
     let entry = &numbered.entry;
-    let who = entry.who.user.clone();
-    let who = who.unwrap_or_else(|| format!("uid {}", entry.who.uid));
-    let who = match &entry.who.sudo {
-        Some(before) => format!("{who} (for {before})"),
-        None => who,
-    };
+    let who = entry.who.name();
     let release = |id: &Option<plimsoll_deploy::ReleaseId>| {
         id.as_ref()
             .map_or_else(|| "-".to_owned(), ToString::to_string)

@@ -9,6 +9,7 @@ use plimsoll_local::{Event, Local};
 use serde::Serialize;
 
 use super::{Context, failure};
+use crate::approvals::{self, Standing};
 use crate::args::DeployArgs;
 use crate::counted::{self, Counted};
 use crate::events::Show;
@@ -25,11 +26,16 @@ struct Planned<'a> {
     version: u32,
     #[serde(flatten)]
     plan: &'a Plan,
+    #[serde(skip_serializing_if = "<[Standing]>::is_empty")]
+    approvals: &'a [Standing],
 }
 
 pub(crate) fn run(context: &Context, args: &DeployArgs) -> Result<ExitStatus> {
     let began = Instant::now();
     let project = context.load(&args.env)?;
+    if !args.plan {
+        approvals::ensure(&project.app, context.printer)?;
+    }
     let local = context.local(&project.dir, &project.app.about.name, &args.env)?;
     let cancel = local.canceller();
     interrupt::cancel_on_signal(cancel.clone())?;
@@ -46,7 +52,8 @@ pub(crate) fn run(context: &Context, args: &DeployArgs) -> Result<ExitStatus> {
         &mut progress,
     )?;
     if args.plan {
-        return show(context, &local, &request, &mut progress);
+        let approvals = approvals::of(&project.app);
+        return show(context, (&local, &approvals), &request, &mut progress);
     }
     let env = local.state().environment(&args.env).map_err(failure)?;
     let judged = matches!(strategy, Strategy::Canary { .. });
@@ -57,12 +64,13 @@ pub(crate) fn run(context: &Context, args: &DeployArgs) -> Result<ExitStatus> {
         (context.printer, &progress),
     );
     request.watch = counting.clone().map(|counting| counting as Arc<_>);
-    let trail = Trail::begin(&local, &args.env, (Action::Deploy, None))?;
+    let mut trail = Trail::begin(&local, &args.env, (Action::Deploy, None))?;
     let mut show = Show::new(&mut progress, context.printer);
     let outcome = local.deploy(&request, &mut |event| {
         if let Event::Planned { plan } = &event {
             lines(context, plan);
         }
+        trail.note(&event, context.printer);
         show.event(&event);
     });
     progress.close();
@@ -77,7 +85,7 @@ pub(crate) fn run(context: &Context, args: &DeployArgs) -> Result<ExitStatus> {
 /// The plan and nothing else.
 fn show(
     context: &Context,
-    local: &Local,
+    (local, approvals): (&Local, &[Standing]),
     request: &plimsoll_local::DeployRequest,
     progress: &mut Progress,
 ) -> Result<ExitStatus> {
@@ -90,8 +98,14 @@ fn show(
             format: "plimsoll.plan",
             version: 1,
             plan: &plan,
+            approvals,
         });
-    } else if plan.is_empty() {
+        return Ok(ExitStatus::Success);
+    }
+    for approval in approvals {
+        context.printer.data(&approval.line());
+    }
+    if plan.is_empty() {
         context.printer.data("nothing to do");
     } else {
         for (index, line) in plan.lines().iter().enumerate() {

@@ -26,7 +26,7 @@ pub(crate) fn run(context: &Context, args: &RollbackArgs) -> Result<ExitStatus> 
     interrupt::cancel_on_signal(local.canceller())?;
     let env = local.state().environment(&args.env).map_err(failure)?;
     let mut progress = Progress::new(context.printer);
-    let trail = Trail::begin(&local, &args.env, (Action::Rollback, args.release.clone()))?;
+    let mut trail = Trail::begin(&local, &args.env, (Action::Rollback, args.release.clone()))?;
     let counting = counted::start(
         &env,
         None,
@@ -34,7 +34,10 @@ pub(crate) fn run(context: &Context, args: &RollbackArgs) -> Result<ExitStatus> 
         (context.printer, &progress),
     );
     let mut show = Show::new(&mut progress, context.printer);
-    let outcome = local.roll_back(wish, &mut |event| show.event(&event));
+    let outcome = local.roll_back(wish, &mut |event| {
+        trail.note(&event, context.printer);
+        show.event(&event);
+    });
     progress.close();
     let counted = Counted::of(counting.as_deref());
     trail.end(&outcome, Some(&counted.line()), context.printer);

@@ -1,16 +1,20 @@
-//! `plimsoll status`.
+//! `plimsoll status [--release [ID]]`.
 
 use plimsoll_local::{Phase, ProcessState, ProcessStatus, Status};
 
 use super::{Context, failure};
-use crate::args::EnvironmentArgs;
+use crate::args::StatusArgs;
 use crate::exit::{ExitStatus, Result};
+use crate::portrait;
 use crate::printer::{Printer, Tone};
 use crate::units;
 
-pub(crate) fn run(context: &Context, args: &EnvironmentArgs) -> Result<ExitStatus> {
+pub(crate) fn run(context: &Context, args: &StatusArgs) -> Result<ExitStatus> {
     let project = context.load(&args.env)?;
     let local = context.local(&project.dir, &project.app.about.name, &args.env)?;
+    if let Some(wish) = &args.release {
+        return portrait::show(context, &local, (&args.env, wish));
+    }
     let status = local.status().map_err(failure)?;
     if context.printer.is_json() {
         context.printer.json(&status);

@@ -14,7 +14,7 @@ use crate::exit::{ExitStatus, Failure, Result};
 use crate::printer::Tone;
 use crate::progress::Progress;
 use crate::trail::Trail;
-use crate::{change, interrupt, request};
+use crate::{approvals, change, interrupt, request};
 
 /// The one line of `up --detach` on standard output, and of `up --format json`.
 #[derive(Debug, Serialize)]
@@ -33,6 +33,7 @@ pub(crate) fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> {
     let began = Instant::now();
     let project = context.load(&args.env)?;
     let app = &project.app;
+    approvals::ensure(app, context.printer)?;
     let local = context.local(&project.dir, &app.about.name, &args.env)?;
     let cancel = local.canceller();
     interrupt::cancel_on_signal(cancel.clone())?;
@@ -46,11 +47,14 @@ pub(crate) fn run(context: &Context, args: &UpArgs) -> Result<ExitStatus> {
         &mut progress,
     )?;
     let mut show = Show::new(&mut progress, context.printer);
-    let trail = Trail::begin(&local, &args.env, (Action::Up, None))?;
-    let outcome = local.deploy(&request, &mut |event| show.event(&event));
+    let mut trail = Trail::begin(&local, &args.env, (Action::Up, None))?;
+    let outcome = local.deploy(&request, &mut |event| {
+        trail.note(&event, context.printer);
+        show.event(&event);
+    });
     progress.close();
     trail.end(&outcome, None, context.printer);
-    let is_in_force = |outcome: &Outcome| !matches!(outcome.ending, Ending::Undone { .. });
+    let is_in_force = |outcome: &Outcome| outcome.ending.is_in_force();
     if cancel.is_cancelled() && !outcome.as_ref().is_ok_and(is_in_force) {
         return interrupted(&local, args, context, outcome);
     }
@@ -74,6 +78,10 @@ fn interrupted(
     if args.detach {
         return Err(Failure::interrupted().advise(match outcome {
             Ok(outcome) if outcome.stopped => "the change was taken back: nothing runs, as before",
+            Ok(Outcome {
+                ending: Ending::Stopped { .. },
+                ..
+            }) => "the change was stopped: `plimsoll rollback` takes back what it left standing",
             Ok(_) => "the change was taken back: what ran before goes on",
             Err(_) => "what runs goes on: `plimsoll up` ends the change, `plimsoll down` stops all",
         }));

@@ -133,3 +133,89 @@ fn the_audit_log_says_who_changed_what_and_shows_that_it_was_changed() {
     let broken = site.run(&["audit", "verify"]).ends_with(1);
     assert!(broken.stdout.contains("broken at line"), "{broken:?}");
 }
+
+#[test]
+fn a_release_says_what_it_consists_of_and_who_brought_it() {
+    let site = Site::up();
+    let first = site.json(&["status", "--release"]);
+    site.page("two");
+    let second = site.json(&["deploy"]);
+    let shown = site.json(&["status", "--release"]);
+    assert_eq!(shown["release"], second["release"]);
+    assert_eq!(shown["state"], "in-force");
+    assert_eq!(shown["tool"], env!("CARGO_PKG_VERSION"));
+    for digest in [&shown["bundle"], &shown["images"]["web"]] {
+        let digest = digest.as_str().unwrap();
+        assert!(
+            digest.starts_with("sha256:") && digest.len() == 71,
+            "{shown}"
+        );
+    }
+    let event = &shown["history"][0];
+    assert_eq!(
+        (&event["action"], &event["outcome"]),
+        (&"deploy".into(), &"done".into())
+    );
+    assert!(!event["who"].as_str().unwrap().is_empty());
+
+    let id = first["release"].as_str().unwrap();
+    assert_ne!(first["bundle"], shown["bundle"]);
+    let kept = site.json(&["status", "--release", id]);
+    assert_eq!(
+        (&kept["release"], &kept["state"]),
+        (&id.into(), &"kept".into())
+    );
+    let text = site.run(&["status", "--release", id]).ends_with(0).stdout;
+    for words in [id, "kept", "bundle", "image     web", "up done"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let unknown = site
+        .run(&["status", "--release", "r000000000000"])
+        .ends_with(2);
+    assert!(
+        unknown.stderr.contains("there is no release"),
+        "{unknown:?}"
+    );
+}
+
+#[test]
+fn a_sign_off_that_nobody_gave_stops_a_deploy_before_anything_is_changed() {
+    let folder = Folder::new();
+    folder.write("site/index.html", "one");
+    let open = "[env.production.approval.cto]\nrole = \"CTO\"\n";
+    folder.write("plimsoll.toml", &format!("{SITE}\n{open}"));
+    for command in ["deploy", "up"] {
+        let refused = folder.run(&[command, "--env", "production"]).ends_with(1);
+        for words in [
+            "waits for 1 sign-off",
+            "approval.cto (CTO): not signed",
+            "[env.production.approval.cto]",
+        ] {
+            assert!(refused.stderr.contains(words), "{words}: {refused:?}");
+        }
+    }
+    assert!(!folder.app().join(".plimsoll/env/production").exists());
+}
+
+#[test]
+fn a_plan_shows_sign_offs_and_development_does_not_wait_for_them() {
+    let site = Site::up();
+    let file = site.folder.read("plimsoll.toml");
+    let open = "[approval.cto]\nrole = \"CTO\"\n";
+    site.folder
+        .write("plimsoll.toml", &format!("{file}\n{open}"));
+    let planned = site.run(&["deploy", "--plan"]).ends_with(0);
+    assert!(
+        planned.stdout.contains("approval.cto (CTO): not signed"),
+        "{planned:?}"
+    );
+    let planned = site.json(&["deploy", "--plan"]);
+    assert_eq!(planned["approvals"][0]["objection"], "not signed");
+    site.page("two");
+    let deployed = site.run(&["deploy"]).ends_with(0);
+    assert!(
+        deployed.stderr.contains("a deploy would wait for it"),
+        "{deployed:?}"
+    );
+    assert_eq!(site.get(), "two");
+}

@@ -80,6 +80,7 @@ fn program(app: &App, service: &Service, source: &Source, command: Vec<String>) 
             status: migrate.status.clone(),
             lock_timeout_ms: migrate.lock_timeout.0,
             within_ms: migrate.within.0,
+            dry_run: migrate.dry_run,
         }),
         seed: seed(app, service),
         logs: LogSpec {

@@ -160,6 +160,8 @@ async fn carry_out(
     let Ok(_one) = world.change.try_lock() else {
         return Ok(false);
     };
+    // Whoever held the lease before and stood still is not to go on with what it counted.
+    world.fence(lock.token())?;
     if steady(&world.intent()).get(service) != Some(group) {
         return Ok(false);
     }

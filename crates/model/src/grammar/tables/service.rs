@@ -169,6 +169,7 @@ const MIGRATE: Table = Table {
         key("run", Kind::Command, Fill::Required, "Program and arguments."),
         key("status", Kind::MaybeCommand, Fill::Empty, "Program and arguments that print `{\"head\":\"0007\",\"compatible_from\":\"0005\"}`."),
         key("down", Kind::MaybeCommand, Fill::Empty, "Program and arguments that go back one step."),
+        key("dry_run", Kind::Bool, Fill::Value("true"), "Whether it is tried on a copy of the schema first, without rows. Say `false` where a migration needs rows."),
         key("lock_timeout", Kind::Between(Form::Time, "100ms", "10min"), Fill::Value("\"5s\""), "Time to wait for locks."),
         key("within", Kind::Between(Form::Time, "1s", "24h"), Fill::Value("\"10min\""), "Time for the whole migration."),
     ],
