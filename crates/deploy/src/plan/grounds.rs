@@ -25,12 +25,15 @@ fn resources(draft: &mut Draft<'_>) {
     }
 }
 
-/// All of them before the first migration, so that one that fails leaves every schema as it was.
+/// All of them before the first migration, so that one that fails leaves every schema as it was. A service that was
+/// never migrated here has no schema that could be hurt.
 fn rehearsals(draft: &mut Draft<'_>) {
     let release = &draft.want.release;
     for (service, wanted) in &draft.want.services {
         let key = (release.clone(), service.clone());
-        if wanted.migrate && wanted.rehearse && !draft.now.migrated.contains(&key) {
+        let mut before = draft.now.migrated.iter();
+        let has_schema = before.any(|(_, other)| other == service);
+        if wanted.migrate && wanted.rehearse && has_schema && !draft.now.migrated.contains(&key) {
             draft.steps.push(Step::Rehearse {
                 release: release.clone(),
                 service: service.clone(),

@@ -230,3 +230,32 @@ fn a_plan_and_a_journal_of_version_one_still_read() {
     let again: serde_json::Value = serde_json::from_str(text).unwrap();
     assert_eq!(serde_json::to_value(&records).unwrap(), again);
 }
+
+#[test]
+fn every_migration_is_tried_before_the_first_one_runs_where_there_is_a_schema() {
+    let wanted = |release| {
+        let mut want = want(release, release);
+        for service in want.services.values_mut() {
+            service.rehearse = true;
+        }
+        let api = want.services["api"].clone();
+        want.services.insert("billing".into(), api);
+        want
+    };
+    let (first, second) = (wanted("r000000000001"), wanted("r000000000002"));
+    let is_try = |line: &String| line.starts_with("try the migration of ");
+    let lines = Plan::try_new(&Observed::default(), &first).unwrap().lines();
+    assert!(!lines.iter().any(is_try), "{lines:?}");
+
+    let mut now = in_force(&first);
+    let services = ["api", "billing"].map(|name| (first.release.clone(), name.to_owned()));
+    now.migrated.extend(services);
+    let lines = Plan::try_new(&now, &second).unwrap().lines();
+    let last_try = lines.iter().rposition(is_try).unwrap();
+    let first_run = lines
+        .iter()
+        .position(|line| line.starts_with("migrate the schema of "))
+        .unwrap();
+    assert_eq!(lines.iter().filter(|line| is_try(line)).count(), 2);
+    assert!(last_try < first_run, "{lines:?}");
+}
