@@ -55,13 +55,13 @@ pub(crate) fn unless_same(
 
 /// Whether process `pid` runs the bytes of `program`. One that cannot be looked at counts as the same: its version
 /// did not differ.
-fn is_same_program(pid: u32, program: &Path) -> bool {
+pub(crate) fn is_same_program(pid: u32, program: &Path) -> bool {
     let running = PathBuf::from(format!("/proc/{pid}/exe"));
     same_bytes(&running, program).unwrap_or(true)
 }
 
 /// The same file is the same program: the kernel lets nobody write to one that runs.
-fn same_bytes(one: &Path, other: &Path) -> io::Result<bool> {
+pub(crate) fn same_bytes(one: &Path, other: &Path) -> io::Result<bool> {
     let (mut one, mut other) = (File::open(one)?, File::open(other)?);
     let (left, right) = (one.metadata()?, other.metadata()?);
     if (left.dev(), left.ino()) == (right.dev(), right.ino()) {

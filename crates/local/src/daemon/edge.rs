@@ -14,7 +14,7 @@ use super::world::{World, is_wanted};
 use super::{publish, steps};
 use crate::LocalError;
 use crate::error::Refusal;
-use crate::orders::{keeper, uids};
+use crate::orders::{keeper, tool, uids};
 use crate::ports;
 
 /// From the keeper's start to its sockets.
@@ -37,7 +37,8 @@ pub(crate) async fn listen(world: &World, release: Option<&ReleaseId>) -> Result
     let table = &kept.bundle.gateway;
     certificates(world, table)?;
     let documents = &world.documents;
-    let mut order = keeper::order(&documents.env, &documents.layout, table, &tool(world))?;
+    let tool = tool(world)?;
+    let mut order = keeper::order(&documents.env, &documents.layout, table, &tool)?;
     order.release = release.to_string();
     let there = world.supervisor.status_of(keeper::ID).await.ok();
     let there = there.filter(|process| is_wanted(&process.state));
@@ -80,9 +81,10 @@ pub(crate) async fn route(world: &World, release: Option<&ReleaseId>) -> Result<
     publish::wait_for_all(world).await
 }
 
-/// This program, at a path that outlives an upgrade of its file for as long as it is open.
-fn tool(world: &World) -> PathBuf {
-    world.file.executable.clone()
+/// This program, where the gateway finds it.
+pub(super) fn tool(world: &World) -> Result<PathBuf, LocalError> {
+    let documents = &world.documents;
+    tool::publish(&documents.env, &documents.layout, &world.file.executable)
 }
 
 /// A certificate for the names of the table, by the instance's own authority.

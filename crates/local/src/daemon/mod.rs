@@ -15,6 +15,7 @@ pub(crate) mod report;
 pub(crate) mod shift;
 pub(crate) mod shutdown;
 pub(crate) mod steps;
+mod succession;
 mod weights;
 pub(crate) mod world;
 
@@ -88,6 +89,7 @@ async fn run(env: EnvDir, shims: Tool) -> Result<(), LocalError> {
         tokio::spawn(reconcile::run(Arc::clone(&world))),
         tokio::spawn(shift::end_warmth(Arc::clone(&world))),
         tokio::spawn(autoscale::run(Arc::clone(&world))),
+        tokio::spawn(succession::of_the_gateway(Arc::clone(&world))),
     ];
     ignore_hang_ups();
     world.over.notified().await;

@@ -7,7 +7,7 @@ use plimsoll_bundle::local::{GatewayTable, TlsIssuer};
 use plimsoll_supervisor::order::{Bind, Kind, Listener, Order};
 
 use super::layout::Layout;
-use super::uids;
+use super::{tool, uids};
 use crate::{EnvDir, LocalError};
 
 /// The keeper's id among the orders.
@@ -54,9 +54,8 @@ pub(crate) fn order(
     order
         .binds
         .extend(layout.seen_doors().map(|doors| same(doors, false)));
-    if !tool.starts_with("/usr") {
-        order.binds.push(same(tool.to_owned(), false));
-    }
+    let tool = tool::shown(env, tool);
+    order.binds.extend(tool.map(|tool| same(tool, false)));
     order.listeners = listeners(table);
     Ok(order)
 }

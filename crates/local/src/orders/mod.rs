@@ -8,4 +8,5 @@ pub(crate) mod keeper;
 pub(crate) mod layout;
 pub(crate) mod needs;
 pub(crate) mod program;
+pub(crate) mod tool;
 pub(crate) mod uids;

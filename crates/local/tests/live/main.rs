@@ -239,7 +239,7 @@ fn a_replica_knows_its_build_and_a_release_its_schema() {
 }
 
 #[test]
-fn a_supervisor_of_another_build_gives_way_and_nothing_restarts() {
+fn another_build_takes_over_supervision_and_the_gateway_and_no_replica_restarts() {
     let Some(mut project) = Project::new(&Spec::plain()) else {
         return;
     };
@@ -251,7 +251,7 @@ fn a_supervisor_of_another_build_gives_way_and_nothing_restarts() {
     assert_eq!(project.up().ending, Ending::Unchanged);
     assert_eq!(daemon(&project), first, "the same build stays");
 
-    project.upgrade_tool();
+    let tool = project.upgrade_tool();
     let mut adopted = 0;
     let outcome = project.up_with(&mut |event| {
         if let Event::Attached { adopted: count, .. } = event {
@@ -264,8 +264,16 @@ fn a_supervisor_of_another_build_gives_way_and_nothing_restarts() {
     assert_ne!(second, first);
     assert!(!ProcessId::of(first).is_ok_and(ProcessId::is_alive));
     assert_eq!(project.pids(ProcessKind::Replica), replicas);
-    assert_eq!(project.pids(ProcessKind::Gateway), gateway);
+    let is = |pid| std::fs::read(format!("/proc/{pid}/exe")).is_ok_and(|bytes| bytes == tool);
+    wait("a gateway of the new build", || {
+        let now = project.pids(ProcessKind::Gateway);
+        now.len() == 1 && now != gateway && is(now[0])
+    });
     assert!(!project.get("/").is_empty());
+    // The next one finds it in place already, and its own daemon too.
+    let gateway = project.pids(ProcessKind::Gateway);
+    assert_eq!(project.up().ending, Ending::Unchanged);
+    assert_eq!(project.pids(ProcessKind::Gateway), gateway);
 }
 
 #[test]

@@ -262,8 +262,8 @@ impl Project {
         (outcome, cancel.is_cancelled())
     }
 
-    /// The tool is another build from now on.
-    pub(crate) fn upgrade_tool(&mut self) {
+    /// The tool is another build from now on, of these bytes.
+    pub(crate) fn upgrade_tool(&mut self) -> Vec<u8> {
         self.upgrades += 1;
         let program = self.dir.join(format!("tool-{}", self.upgrades));
         let mut bytes = std::fs::read(FIXTURE).unwrap();
@@ -272,6 +272,7 @@ impl Project {
         plimsoll_stdx::fs::write_atomic(&program, &bytes).unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
         self.local = open(&self.dir, program, None);
+        bytes
     }
 
     /// A file of the environment.

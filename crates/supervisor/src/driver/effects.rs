@@ -34,6 +34,8 @@ pub(super) struct Effect {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Means {
     Stop,
+    /// What tells a keeper to start its program beside the one that runs.
+    Exchange,
     Kill,
     Destroy,
 }
@@ -161,6 +163,7 @@ pub(super) fn signal(effect: Effect, running: Arc<Running>, means: Means) {
         let runner = &effect.config.runner;
         let done = match means {
             Means::Stop => runner.signal(&running, number(running.spec.order.stop_signal)),
+            Means::Exchange => runner.signal(&running, libc::SIGUSR2),
             Means::Kill => runner.signal(&running, libc::SIGKILL),
             Means::Destroy => runner.destroy(&running),
         };

@@ -160,6 +160,13 @@ impl Supervisor {
         self.ask(|reply| Command::Drain(id, reply)).await?
     }
 
+    /// Has a keeper start its program anew beside the one that runs, which leaves when the new one serves. Returns when
+    /// the keeper is told; [`ProcessStatus::pid`] is another when it has.
+    pub async fn exchange(&self, id: &str) -> Result<(), SuperviseError> {
+        let id = id.to_owned();
+        self.ask(|reply| Command::Exchange(id, reply)).await?
+    }
+
     /// Ends it (stop signal, grace, SIGKILL) and returns when nothing of it runs. At most the grace and 15 s.
     pub async fn stop(&self, id: &str) -> Result<(), SuperviseError> {
         let owned = id.to_owned();

@@ -15,7 +15,7 @@ use super::slot::Slot;
 use super::status::Entry;
 use super::{Config, Notice, SuperviseError};
 use crate::machine::{Action, Announcement, Event, State};
-use crate::order::Order;
+use crate::order::{Kind, Order};
 use crate::record::{ExitReason, ExitRecord};
 use crate::runner::Running;
 
@@ -24,6 +24,7 @@ use crate::runner::Running;
 pub(super) enum Command {
     Start(Box<Order>, oneshot::Sender<Result<(), SuperviseError>>),
     Drain(String, oneshot::Sender<Result<(), SuperviseError>>),
+    Exchange(String, oneshot::Sender<Result<(), SuperviseError>>),
     /// The answer is how long the end can take.
     Stop(String, oneshot::Sender<Result<Duration, SuperviseError>>),
     Forget(String, oneshot::Sender<Result<(), SuperviseError>>),
@@ -146,6 +147,9 @@ impl Task {
             Message::Command(Command::Drain(id, reply)) => {
                 let _ = reply.send(self.known(&id, Event::Drain));
             }
+            Message::Command(Command::Exchange(id, reply)) => {
+                let _ = reply.send(self.exchange(&id));
+            }
             Message::Command(Command::Stop(id, reply)) => {
                 let bound = self.slots.get(&id).map(Slot::stop_bound);
                 let done = self.known(&id, Event::Stop);
@@ -193,6 +197,19 @@ impl Task {
             return Err(SuperviseError::Unknown(id.to_owned()));
         }
         self.step(id, event);
+        Ok(())
+    }
+
+    fn exchange(&self, id: &str) -> Result<(), SuperviseError> {
+        let known = self.slots.get(id);
+        let slot = known.ok_or_else(|| SuperviseError::Unknown(id.to_owned()))?;
+        if slot.order.kind != Kind::Keeper {
+            return Err(SuperviseError::Orders {
+                id: id.to_owned(),
+                reason: "only a keeper can exchange its program".to_owned(),
+            });
+        }
+        self.signal(id, effects::Means::Exchange);
         Ok(())
     }
 
