@@ -15,9 +15,13 @@ pub(crate) fn ensure_open(env: &EnvDir, id: &ReleaseId) -> Result<(), LocalError
     let Err((service, source)) = runs(&schema::load(env, id)?, &there) else {
         return Ok(());
     };
+    let in_force = Intent::load(env)?.release;
     let mut instead = None;
     for kept in releases::kept(env)? {
         let id = &kept.release.id;
+        if in_force.as_ref() == Some(id) {
+            continue;
+        }
         let known = schema::load(env, id)?;
         if !known.is_empty() && runs(&known, &there).is_ok() {
             instead = Some(id.to_string());

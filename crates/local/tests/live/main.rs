@@ -239,6 +239,43 @@ fn a_replica_knows_its_build_and_a_release_its_schema() {
 }
 
 #[test]
+fn there_is_no_way_back_to_a_release_that_a_migration_has_left_behind() {
+    let Some(project) = Project::new(&Spec::with_resources()) else {
+        return;
+    };
+    let first = project.up().release;
+    let contracted = Spec {
+        release: "contracted",
+        ..Spec::with_resources()
+    };
+    let second = project.up_bundle(&contracted).release;
+    for wish in [None, Some(first.clone())] {
+        let error = project.local.roll_back(wish, &mut |_| {}).unwrap_err();
+        let said = format!(
+            "{} {:?}",
+            plimsoll_local::error::chain(&error),
+            error.hint()
+        );
+        for part in [
+            first.as_str(),
+            "schema of api",
+            "0008",
+            "0007",
+            "new release",
+        ] {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+    assert_eq!(project.get("/release"), "contracted");
+    let status = project.local.status().unwrap();
+    assert_eq!(
+        status.release.as_ref(),
+        Some(&second.to_string()),
+        "{status:?}"
+    );
+}
+
+#[test]
 fn another_build_takes_over_supervision_and_the_gateway_and_no_replica_restarts() {
     let Some(mut project) = Project::new(&Spec::plain()) else {
         return;

@@ -6,6 +6,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::thread::sleep;
+use std::time::Duration;
 
 use plimsoll_stdx::fs::{FsError, write_atomic_mode};
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
@@ -13,6 +15,10 @@ use rustix::io::Errno;
 
 /// As other programs have; who may reach the file is its folder's business.
 const EXECUTABLE: u32 = 0o755;
+
+/// From a fork to an execution is a millisecond, on a machine that is not overwhelmed: two seconds in all.
+const BUSY_LOOKS: u32 = 100;
+const BUSY_WAIT: Duration = Duration::from_millis(20);
 
 /// A program that calls [`crate::dispatch::dispatch`].
 #[derive(Debug, Clone)]
@@ -60,14 +66,21 @@ impl Tool {
         &self.path
     }
 
-    /// Whether this machine executes it. Without a verb it does nothing.
+    /// Whether this machine executes it. Without a verb it does nothing. A child that another thread forked while the
+    /// file was written has it open until that child executes, and until then nobody executes the file.
     fn starts(&self) -> bool {
         let mut command = Command::new(&self.path);
         let quiet = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        quiet.status().is_ok_and(|status| status.code().is_some())
+        for _ in 0..BUSY_LOOKS {
+            match quiet.status() {
+                Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy => sleep(BUSY_WAIT),
+                ended => return ended.is_ok_and(|status| status.code().is_some()),
+            }
+        }
+        false
     }
 }
 
@@ -126,6 +139,22 @@ mod tests {
         }
         let nowhere = Tool::in_file(&dir.path().join("no/folder/shim"), &program);
         assert!(nowhere.path().starts_with("/proc/self/fd"));
+    }
+
+    #[test]
+    fn a_program_that_somebody_still_writes_to_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("shim");
+        write_atomic_mode(&path, &std::fs::read("/bin/true").unwrap(), EXECUTABLE).unwrap();
+        let writer = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        let tool = Tool::at(path);
+        let busy = Command::new(tool.path()).status().unwrap_err();
+        assert_eq!(busy.kind(), io::ErrorKind::ExecutableFileBusy);
+        std::thread::scope(|scope| {
+            let starts = scope.spawn(|| tool.starts());
+            drop(writer);
+            assert!(starts.join().unwrap());
+        });
     }
 
     #[test]
