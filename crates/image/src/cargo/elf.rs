@@ -203,9 +203,10 @@ fn put_u64(bytes: &mut [u8], at: usize, number: u64) {
 #[cfg(test)]
 mod tests {
     use std::fs::File;
-    use std::io::Cursor;
+    use std::io::{Cursor, ErrorKind};
     use std::os::unix::fs::PermissionsExt;
     use std::process::Command;
+    use std::time::{Duration, Instant};
 
     use super::*;
 
@@ -247,11 +248,20 @@ mod tests {
         add_section(&mut file, ".dep-v0", b"the list").unwrap();
         drop(file);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        let status = Command::new(&path)
-            .arg("--list")
-            .stdout(std::process::Stdio::null())
-            .status();
-        assert!(status.unwrap().success());
+        let mut command = Command::new(&path);
+        command.arg("--list").stdout(std::process::Stdio::null());
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let status = loop {
+            match command.status() {
+                // A child that another test forked while this one wrote has the file open until it executes.
+                Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => {
+                    assert!(Instant::now() < deadline, "{error}");
+                    std::thread::yield_now();
+                }
+                ended => break ended.unwrap(),
+            }
+        };
+        assert!(status.success());
     }
 
     #[test]
