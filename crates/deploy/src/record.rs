@@ -28,7 +28,7 @@ pub enum Record {
         /// Why, for people.
         because: String,
         /// So many of its first steps stay as they are ([`Plan::harmless`]).
-        #[serde(default, skip_serializing_if = "is_none")]
+        #[serde(default, skip_serializing_if = "is_zero")]
         keep: usize,
     },
     /// Step `index` was taken back.
@@ -164,6 +164,6 @@ impl Unfinished {
     clippy::trivially_copy_pass_by_ref,
     reason = "the signature that serde asks for"
 )]
-fn is_none(count: &usize) -> bool {
+fn is_zero(count: &usize) -> bool {
     *count == 0
 }
