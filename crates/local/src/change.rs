@@ -110,8 +110,8 @@ impl Local {
     /// Brings a release that is kept into force again, with the images, the configuration and the versions of secrets
     /// that it had: the one named, or the one that was in force before; or the one in force, where a change that failed
     /// was left standing beside it. All services at once; where its replicas are still warm nothing is started. Makes
-    /// no release, and migrates nothing that it has migrated before. Refused when the schema has moved beyond it. Nobody
-    /// who looks on takes it back: what fails meanwhile may be what is being left.
+    /// no release, and migrates nothing that it has migrated before. Refused when the schema has moved beyond it.
+    /// Nobody who looks on takes it back: what fails meanwhile may be what is being left.
     pub fn roll_back(
         &self,
         id: Option<ReleaseId>,
